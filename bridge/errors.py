@@ -1,0 +1,153 @@
+"""Stable codes and the exceptions that carry them.
+
+`CB1xx` reading, `CB2xx` losses, `CB3xx` refusals, `CB4xx` priority findings. A code never changes its meaning;
+`docs/codes.md` has an anchor for each.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Code(Enum):
+    """A rule that an input broke, a loss, or a reason for a refusal: `(number, slug, remedy)`."""
+
+    # --- CB1xx: the input cannot be read or must not be trusted ------------------------------------------------
+    UNREADABLE = ("CB101", "unreadable-archive", "download the file again; it is damaged or not an archive")
+    CONTAINER = ("CB102", "conda-container", "rebuild the package: CEP 35 wants exactly three stored members")
+    INNER_STEM = ("CB103", "inner-name", "rename the file back to the name that it was published under")
+    UNSAFE_PATH = ("CB104", "unsafe-path", "rebuild the package without this path")
+    UNSAFE_LINK = ("CB105", "unsafe-link", "rebuild the package with links that stay inside it")
+    MEMBER_TYPE = ("CB106", "member-type", "rebuild the package with files, directories and links only")
+    DUPLICATE = ("CB107", "duplicate-member", "rebuild the package; two members share a name")
+    NAME_CLASH = ("CB108", "name-clash", "rename one of the members; they clash on some file systems")
+    LIMIT = ("CB109", "limit-exceeded", "raise the named limit if the file is trusted")
+    MISSING_METADATA = ("CB110", "missing-metadata", "rebuild the package; a required file under info/ is absent")
+    BAD_METADATA = ("CB111", "malformed-metadata", "rebuild the package; the named field is malformed")
+    IDENTITY = ("CB112", "identity-mismatch", "rename or rebuild; file name, index.json and channel must agree")
+    PAYLOAD_MISMATCH = ("CB113", "payload-mismatch", "download the file again or rebuild; paths.json disagrees")
+    MISPLACED_INFO = ("CB114", "misplaced-info", "rebuild the package; info/ and payload are mixed up")
+    BAD_IDENTIFIER = ("CB115", "bad-identifier", "rename; CEP 26 says which names, versions and builds are valid")
+    BAD_SPEC = ("CB116", "bad-spec", "mend the requirement; no conda solver can read it")
+    BAD_ENTRY_POINT = ("CB117", "bad-entry-point", "mend the entry point in link.json or entry_points.txt")
+    HASH = ("CB118", "hash-mismatch", "download the file again from a source that is trusted")
+    SOURCE = ("CB119", "source-failed", "check the address and the connection, then run again")
+    BAD_PLACEHOLDER = ("CB120", "bad-placeholder", "rebuild the package; a prefix placeholder is malformed")
+    BAD_DIST_INFO = ("CB121", "bad-dist-info", "rebuild the package with valid Python metadata")
+    RECORD = ("CB122", "bad-record", "rebuild the wheel; RECORD and its members disagree")
+    WHEEL_FILENAME = ("CB123", "bad-wheel-filename", "rename the wheel as the binary distribution format says")
+    BAD_BINARY = ("CB124", "bad-binary", "rebuild the package; a binary in it is damaged")
+
+    # --- CB2xx: said by the input, not sayable on the other side ------------------------------------------------
+    BUILD_STRING = ("CB201", "build-string", "pin the exact version, or publish the builds as variants")
+    BUILD_NUMBER = ("CB202", "build-number", "pin the exact version, or publish the builds as variants")
+    QUALIFIER = ("CB203", "spec-qualifier", "pin the source of the dependency in the client's configuration")
+    HULL = ("CB204", "version-hull", "check that no version inside the hole can be installed")
+    VERSION_DROPPED = ("CB205", "version-dropped", "pin the dependency by hand")
+    CONSTRAINS = ("CB206", "run-constrained", "add the constraint to the project that installs the wheel")
+    LINK_SCRIPT = ("CB207", "link-script", "run by hand what the script did, if it is needed")
+    ACTIVATION = ("CB208", "activation-script", "set the variables that the script sets")
+    MENU = ("CB209", "menu-file", "none needed outside desktop menus")
+    SYMLINK = ("CB210", "symlink", "none needed; the way back restores it")
+    BINARY_PREFIX = ("CB211", "binary-prefix", "set the location at run time (see the page of this code)")
+    TEXT_PREFIX = ("CB212", "text-prefix", "set the location at run time (see the page of this code)")
+    HARD_CODED_PATH = ("CB213", "hard-coded-path", "check that the program does not need that path")
+    SONAME_CLASH = ("CB214", "soname-clash", "use the vendored layout where Python has loaded its own copy")
+    UNMAPPED_NAME = ("CB215", "unmapped-name", "name the PyPI project in an overlay file, or convert the dependency")
+    VIRTUAL_PACKAGE = ("CB216", "virtual-package", "publish the build as a variant")
+    NO_REQUIREMENT = ("CB217", "not-a-requirement", "none needed; tags or the system stand for it")
+    HOTFIX = ("CB218", "channel-hotfix", "none needed; the channel's record was used")
+    VERSION_SPELLING = ("CB219", "version-spelling", "none needed; the conda version is kept in the wheel's conda/ files")
+    FEATURES = ("CB220", "features", "publish the builds as variants")
+    REGENERATED = ("CB221", "regenerated", "none needed; installers make these files again")
+    PATH_EXECUTABLE = ("CB222", "executable-not-on-path", "call it by its full path, or use the prefix layout")
+    SYSTEM_LIBRARY = ("CB223", "left-to-system", "install the library on the system")
+    DATA_SCHEME = ("CB224", "data-scheme", "do not install this wheel with --target or into a conda environment")
+    NOARCH_OS = ("CB225", "noarch-os", "convert the builds for the other systems too")
+    EXECUTABLE_METADATA = ("CB226", "executable-metadata", "read the file before installing; it runs code by itself")
+    EMPTY_DIRECTORY = ("CB227", "empty-directory", "none needed; the way back restores it")
+    FILE_MODE = ("CB228", "file-mode", "none needed; only the executable bit exists in a wheel")
+    SHADOWED_SCRIPT = ("CB229", "shadowed-script", "none needed; the entry point of the same name replaces it")
+    PYTHON_REQUIREMENT = ("CB230", "python-requirement", "none needed; conda's own requirements were used")
+    MISSING_NAME = ("CB231", "own-name", "name the project in an overlay file")
+    CONDITION = ("CB232", "condition", "none; the condition has no marker, so the requirement is unconditional")
+    STATIC_SCRIPT = ("CB233", "entry-point-spelling", "none needed")
+    HEADERS_ONLY = ("CB234", "development-files", "none needed at run time")
+
+    # --- CB3xx: understood, and refused -------------------------------------------------------------------------
+    LAYOUT_PLATFORM = ("CB301", "layout-platform", "use --layout prefix")
+    MARKER_PACKAGE = ("CB302", "marker-package", "none needed; the package is a mutex or ABI marker without files")
+    INTERPRETER = ("CB303", "interpreter", "install Python itself by other means; a wheel cannot carry it")
+    RPATH = ("CB304", "rpath", "use --layout vendored or --layout prefix")
+    LIBRARY_NOT_FOUND = ("CB305", "library-not-found", "give the channel that has it with --channel")
+    CHANNEL_NEEDED = ("CB306", "channel-needed", "give the channel that the package came from with --channel")
+    UNSOLVABLE = ("CB307", "unsolvable", "give every channel that the package's dependencies come from")
+    STRICT = ("CB308", "strict", "run without --strict to accept the loss")
+    COLLISION = ("CB309", "collision", "use another layout; two files would share one name in the wheel")
+    PLATFORM = ("CB310", "platform", "none; no wheel platform tag exists for it")
+    PYTHON_TAG = ("CB311", "python-tag", "none; the Python that the package is for cannot be said in a tag")
+    EXECUTABLE_REFUSED = ("CB312", "executable-metadata-refused", "run without --strict to accept it")
+    SEVERAL_PROJECTS = ("CB313", "several-projects", "split the package; a wheel holds one project")
+    BINARY_FORMAT = ("CB314", "binary-format", "use --layout prefix; the binary is not 64-bit little-endian ELF")
+    LINK_TARGET = ("CB315", "link-target", "convert the package that owns the link's target")
+    SHADOWED = ("CB316", "shadowed-build", "convert one build at a time, or publish the builds as variants")
+    NOT_AN_ARTIFACT = ("CB317", "not-an-artifact", "give .conda or .tar.bz2 files, or a directory of them")
+    NO_MATCH = ("CB318", "no-match", "check the spec and the channels")
+    PATCHER = ("CB319", "patcher-missing", "install patchelf, or use another layout")
+    NAME_REFUSED = ("CB320", "name-refused", "name the project in an overlay file")
+
+    def __init__(self, number: str, slug: str, remedy: str) -> None:
+        self.number = number
+        self.slug = slug
+        self.remedy = remedy
+
+    @property
+    def anchor(self) -> str:
+        """Where the documentation explains this code, relative to the project's root."""
+        return f"docs/codes.md#{self.number.lower()}-{self.slug}"
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class BridgeError(Exception):
+    """An input that was not converted: what broke which rule, where, and what to do about it.
+
+    Args:
+        code: the rule.
+        message: what is wrong, in one sentence without a final stop.
+        subject: the file (or address) that it is about.
+        field: the member, field or line inside the subject.
+    """
+
+    def __init__(self, code: Code, message: str, *, subject: str | None = None, field: str | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.subject = subject
+        self.field = field
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.subject, self.field) if part)
+        return f"{self.code.number} {where + ': ' if where else ''}{self.message} ({self.code.remedy})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.code, self.message, self.subject, self.field)
+
+
+class InvalidInput(BridgeError):
+    """The input breaks a rule of its own format (`CB1xx`)."""
+
+
+class Unsupported(BridgeError):
+    """The input is sound, but of a kind that the bridge does not convert (`CB3xx`)."""
+
+
+class Unrepresentable(BridgeError):
+    """The input says something that the other side cannot say, and that must not be dropped (`CB3xx`)."""
+
+
+def _rebuild(
+    kind: type[BridgeError], code: Code, message: str, subject: str | None, field: str | None
+) -> BridgeError:
+    return kind(code, message, subject=subject, field=field)
