@@ -37,6 +37,7 @@ class Code(Enum):
     RECORD = ("CB122", "bad-record", "rebuild the wheel; RECORD and its members disagree")
     WHEEL_FILENAME = ("CB123", "bad-wheel-filename", "rename the wheel as the binary distribution format says")
     BAD_BINARY = ("CB124", "bad-binary", "rebuild the package; a binary in it is damaged")
+    ZIP_STRUCTURE = ("CB125", "zip-structure", "rebuild the wheel; zip readers would disagree about its content")
 
     # --- CB2xx: said by the input, not sayable on the other side ------------------------------------------------
     BUILD_STRING = ("CB201", "build-string", "pin the exact version, or publish the builds as variants")
@@ -73,6 +74,7 @@ class Code(Enum):
     CONDITION = ("CB232", "condition", "none; the condition has no marker, so the requirement is unconditional")
     STATIC_SCRIPT = ("CB233", "entry-point-spelling", "none needed")
     HEADERS_ONLY = ("CB234", "development-files", "none needed at run time")
+    IMPLEMENTATION = ("CB235", "python-implementation", "install the wheel only into the kind of Python named")
 
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
     LAYOUT_PLATFORM = ("CB301", "layout-platform", "use --layout prefix")
@@ -95,6 +97,9 @@ class Code(Enum):
     NO_MATCH = ("CB318", "no-match", "check the spec and the channels")
     PATCHER = ("CB319", "patcher-missing", "install patchelf, or use another layout")
     NAME_REFUSED = ("CB320", "name-refused", "name the project in an overlay file")
+    PREFIX_TOO_LONG = ("CB321", "prefix-too-long", "use a shorter fixed prefix than the package's placeholder")
+    OUTPUT_TAKEN = ("CB322", "output-taken", "choose another directory, or move away what is in it")
+    PATCH_FAILED = ("CB323", "patch-failed", "use --layout prefix; patchelf cannot rewrite the binary")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number
@@ -106,8 +111,30 @@ class Code(Enum):
         """Where the documentation explains this code, relative to the project's root."""
         return f"docs/codes.md#{self.number.lower()}-{self.slug}"
 
+    @property
+    def harmless(self) -> bool:
+        """A loss that changes nothing for whoever installs the output; `--strict` lets it pass."""
+        return self in _HARMLESS
+
     def __str__(self) -> str:
         return self.number
+
+
+_HARMLESS = frozenset(
+    {
+        Code.SYMLINK,
+        Code.HOTFIX,
+        Code.VERSION_SPELLING,
+        Code.REGENERATED,
+        Code.NO_REQUIREMENT,
+        Code.EMPTY_DIRECTORY,
+        Code.FILE_MODE,
+        Code.SHADOWED_SCRIPT,
+        Code.PYTHON_REQUIREMENT,
+        Code.STATIC_SCRIPT,
+        Code.HEADERS_ONLY,
+    }
+)
 
 
 class BridgeError(Exception):

@@ -67,6 +67,8 @@ class ElfFacts:
     interpreter: str | None = None
     #: symbol versions that the file itself defines.
     defined_versions: tuple[str, ...] = ()
+    #: system library -> symbols imported that some manylinux policy forbids, although it allows the library.
+    forbidden_imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +136,5 @@ class Survey:
     empty_directories: tuple[str, ...]
     #: order of the archive, files only.
     order: tuple[str, ...]
+    #: files under info/ that lie with the payload (`info/licenses/...`), which the metadata does not have.
+    info_files: Mapping[str, bytes] = field(default_factory=dict)

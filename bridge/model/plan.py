@@ -36,11 +36,11 @@ class Status(Enum):
     INTERNAL_ERROR = "internal_error"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Loss:
     """Something that the input says and the output cannot say."""
 
-    code: Code = field(compare=False)
+    code: Code
     subject: str
     detail: str
 

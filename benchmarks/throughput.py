@@ -1,0 +1,390 @@
+"""How fast a large conda package becomes a wheel, against a straightforward conversion and against the machine's limit.
+
+One command: `python benchmarks/throughput.py [--wheel PATH | --size MB]`. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import hashlib
+import io
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zstandard
+from packaging.tags import parse_tag
+
+from bridge.formats.wheel import compression as codec
+from bridge.formats.wheel.compression import Compression
+from bridge.formats.wheel.edit import retag
+from bridge.formats.wheel.writer import WheelWriter
+
+ROOT = Path(__file__).resolve().parent.parent
+MIB = 1 << 20
+
+#: a large wheel of compiled code and many small files that any machine can download.
+DOWNLOAD = ("tensorflow-cpu==2.21.0", "manylinux_2_27_x86_64", "3.12")
+
+NAME, VERSION = "payload", "1.0"
+DIST_INFO = f"{NAME}-{VERSION}.dist-info"
+WHEEL_NAME = f"{NAME}-{VERSION}-py3-none-any.whl"
+NEW_TAGS = "py3-none-linux_x86_64"
+SITE_PACKAGES = "lib/python3.12/site-packages/"
+#: made anew by every conversion.
+REGENERATED = ("RECORD", "INSTALLER", "direct_url.json")
+ZSTD_LEVEL = 3
+CONDA_NAME = f"{NAME}-{VERSION}-0.conda"
+#: stands for a wheel that is not there, and the MB of what is made up instead.
+SYNTHETIC = Path("-")
+DEFAULT_SIZE = 512
+
+
+# --- what is measured -------------------------------------------------------------------------------------------
+
+
+def _convert(conda_path: Path, out_dir: Path, compression: Compression, threads: int) -> Path:
+    """Our conversion in the prefix layout; the one place to change when the conversion's interface does."""
+    wheel = out_dir / WHEEL_NAME
+    with WheelWriter(wheel, compression=compression, threads=threads) as writer:
+        for member, stream in _payload(conda_path):
+            name = _target(member.name)
+            if name is not None:
+                writer.add(name, stream, member.size, executable=bool(member.mode & 0o111))
+        writer.add_bytes(f"{DIST_INFO}/WHEEL", _wheel_file())
+        writer.finish(DIST_INFO)
+    return wheel
+
+
+def _convert_with_stdlib(conda_path: Path, out_dir: Path) -> Path:
+    """What a first version would do: tarfile, hashlib and zipfile, one thread, zlib's default level."""
+    wheel = out_dir / WHEEL_NAME
+    rows: list[tuple[str, str, int | str]] = []
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+
+        def put(name: str, data: bytes, mode: int) -> None:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = mode << 16
+            archive.writestr(info, data)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+            rows.append((name, f"sha256={digest}", len(data)))
+
+        for member, stream in _payload(conda_path):
+            name = _target(member.name)
+            if name is not None:
+                put(name, stream.read(), member.mode)
+        put(f"{DIST_INFO}/WHEEL", _wheel_file(), 0o644)
+        rows.append((f"{DIST_INFO}/RECORD", "", ""))
+        record = io.StringIO()
+        csv.writer(record, lineterminator="\n").writerows(rows)
+        archive.writestr(f"{DIST_INFO}/RECORD", record.getvalue())
+    return wheel
+
+
+def _retag(wheel: Path, out_dir: Path) -> Path:
+    path, _ = retag(wheel, out_dir, parse_tag(NEW_TAGS))
+    return path
+
+
+def _recompress(wheel: Path, out_dir: Path) -> Path:
+    """A retag that unpacks and compresses every member again, as most tools do it."""
+    out = out_dir / WHEEL_NAME.replace("py3-none-any", NEW_TAGS)
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for info in source.infolist():
+            target.writestr(info.filename, source.read(info))
+    return out
+
+
+def _limit(conda_path: Path, compression: Compression) -> dict[str, float]:
+    """CPU seconds of the unavoidable steps over the same bytes, each alone on one core."""
+    seconds = dict.fromkeys(("zstd", "sha256", "crc32", "deflate"), 0.0)
+
+    def timed(step: str, work: Callable[[], object]) -> object:
+        start = time.process_time()
+        result = work()
+        seconds[step] += time.process_time() - start
+        return result
+
+    with zipfile.ZipFile(conda_path) as archive, archive.open(_pkg_member(archive)) as raw:
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=MIB // 4)
+        while timed("zstd", lambda: reader.read(MIB)):
+            pass
+    for member, stream in _payload(conda_path):
+        left, previous, hasher = member.size, b"", hashlib.sha256()
+        large = member.size > codec.LARGE_FILE
+        while left:
+            data = stream.read(min(left, codec.CHUNK) if large else left)
+            left -= len(data)
+            timed("sha256", lambda: hasher.update(data))  # noqa: B023
+            timed("crc32", lambda: codec.crc32(data))  # noqa: B023
+            if large:
+                dictionary, last = previous[-codec.DICTIONARY :], not left
+                timed(
+                    "deflate",
+                    lambda: codec.compress_chunk(data, dictionary, last=last, compression=compression),  # noqa: B023
+                )
+                previous = data
+            else:
+                timed("deflate", lambda: codec.compress_whole(data, compression))  # noqa: B023
+    return seconds
+
+
+# --- the package ------------------------------------------------------------------------------------------------
+
+
+def _pkg_member(archive: zipfile.ZipFile) -> str:
+    return next(name for name in archive.namelist() if name.startswith("pkg-"))
+
+
+def _payload(conda_path: Path) -> Iterator[tuple[tarfile.TarInfo, io.BufferedIOBase]]:
+    """Every file of a .conda package's payload, in order, as a stream."""
+    with zipfile.ZipFile(conda_path) as archive, archive.open(_pkg_member(archive)) as raw:
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=MIB // 4)
+        with reader, tarfile.open(fileobj=reader, mode="r|", bufsize=MIB) as tar:
+            for member in tar:
+                stream = tar.extractfile(member) if member.isreg() else None
+                if stream is not None:
+                    yield member, stream
+                tar.members.clear()  # type: ignore[attr-defined]  # or it remembers every member
+
+
+def _target(path: str) -> str | None:
+    """The wheel's name for a payload file in the prefix layout, None for what is made anew."""
+    if path.startswith(SITE_PACKAGES):
+        name = path.removeprefix(SITE_PACKAGES)
+        return None if name.startswith(DIST_INFO) and name.endswith((*REGENERATED, "WHEEL")) else name
+    return f"{NAME}-{VERSION}.data/data/{path}"
+
+
+def _wheel_file() -> bytes:
+    return b"Wheel-Version: 1.0\nGenerator: benchmark\nRoot-Is-Purelib: false\nTag: py3-none-any\n"
+
+
+def _package(files: Iterator[tuple[str, int, io.BufferedIOBase]], conda_path: Path) -> int:
+    """Make a .conda package of files in site-packages; returns the size of its payload in bytes."""
+    total = 0
+    with tempfile.TemporaryFile(dir=conda_path.parent) as pkg:
+        compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=-1)
+        with compressor.stream_writer(pkg, closefd=False) as out, tarfile.open(fileobj=out, mode="w|") as tar:
+            for name, size, stream in files:
+                info = tarfile.TarInfo(SITE_PACKAGES + name)
+                info.size = size
+                tar.addfile(info, stream)
+                total += size
+        index = {
+            "name": NAME, "version": VERSION, "build": "0", "build_number": 0, "subdir": "linux-64", "depends": [],
+        }  # fmt: skip
+        with zipfile.ZipFile(conda_path, "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
+            with archive.open(f"pkg-{NAME}-{VERSION}-0.tar.zst", "w", force_zip64=True) as member:
+                pkg.seek(0)
+                while block := pkg.read(MIB):
+                    member.write(block)
+            archive.writestr(f"info-{NAME}-{VERSION}-0.tar.zst", _info_tar(index))
+    return total
+
+
+def _info_tar(index: dict[str, object]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        data = json.dumps(index).encode()
+        info = tarfile.TarInfo("info/index.json")
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    return zstandard.compress(raw.getvalue())
+
+
+def _files_of_wheel(wheel: Path) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
+    """A wheel's files, its own dist-info directory under the name that the package has here."""
+    with zipfile.ZipFile(wheel) as archive:
+        for info in archive.infolist():
+            head, slash, rest = info.filename.partition("/")
+            name = f"{DIST_INFO}/{rest}" if head.endswith(".dist-info") else head + slash + rest
+            if not info.is_dir():
+                with archive.open(info) as stream:
+                    yield name, info.file_size, stream
+
+
+def _synthetic_files(megabytes: int) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
+    """Content that compresses to about a quarter: two thirds in one large file, the rest small."""
+    source = random.Random(0)
+    words = [source.randbytes(source.randint(2, 14)) for _ in range(30_000)]
+
+    def content(size: int) -> io.BytesIO:
+        data = bytearray()
+        while len(data) < size:
+            phrase = b"".join(source.choices(words, k=400))
+            data += phrase * source.randint(1, 4)
+        return io.BytesIO(bytes(data[:size]))
+
+    large = megabytes * 2 // 3 * MIB
+    yield f"{NAME}/lib.so", large, content(large)
+    left = megabytes * MIB - large
+    index = 0
+    while left > 0:
+        size = min(left, int(source.lognormvariate(9.5, 1.4)))
+        yield f"{NAME}/m{index % 50}/f{index}.py", size, content(size)
+        left -= size
+        index += 1
+
+
+def _download(directory: Path) -> Path | None:
+    """A large wheel, or None where there is no index to take it from."""
+    requirement, platform, python = DOWNLOAD
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+        f"--platform={platform}", f"--python-version={python}", f"--dest={directory}", requirement,
+    ]  # fmt: skip
+    print(f"downloading {requirement} ...", file=sys.stderr)
+    if subprocess.run(command, check=False).returncode:
+        return None
+    return next(directory.glob("*.whl"))
+
+
+# --- measuring --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Series:
+    """Runs of one contender: seconds of wall clock and CPU, peak memory, size of what it wrote."""
+
+    label: str
+    arguments: tuple[str, ...]
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    peak: int = 0
+    size: int = 0
+
+    def run(self) -> None:
+        """One run as a process of its own, start-up included."""
+        with tempfile.TemporaryDirectory(dir=WORK) as out:
+            start = time.perf_counter()
+            usage = _process(*self.arguments, out)
+            self.wall.append(time.perf_counter() - start)
+            self.cpu.append(usage.ru_utime + usage.ru_stime)
+            # kilobytes on Linux, bytes on macOS
+            self.peak = max(self.peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+            self.size = sum(path.stat().st_size for path in Path(out).iterdir())
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.wall)
+
+
+#: where packages and results lie while the benchmark runs.
+WORK = Path(tempfile.gettempdir())
+
+
+def _child(kind: str, *arguments: str) -> None:
+    """What a measured process does."""
+    out = Path(arguments[-1])
+    source = Path(arguments[0])
+    match kind:
+        case "ours":
+            _convert(source, out, Compression(arguments[1]), int(arguments[2]))
+        case "stdlib":
+            _convert_with_stdlib(source, out)
+        case "retag":
+            _retag(source, out)
+        case "recompress":
+            _recompress(source, out)
+        case "limit":
+            (out / "limit.json").write_text(json.dumps(_limit(source, Compression(arguments[1]))))
+        case "package":
+            wheel = None if source == SYNTHETIC else source
+            files = _files_of_wheel(wheel) if wheel else _synthetic_files(int(arguments[1]))
+            payload = _package(files, out / CONDA_NAME)
+            _convert(out / CONDA_NAME, out, Compression.BALANCED, os.cpu_count() or 1)
+            (out / "payload.json").write_text(json.dumps(payload))
+
+
+def _process(*arguments: str) -> resource.struct_rusage:
+    """Run `_child` in a process of its own and say what it used.
+
+    A process's peak memory starts at its parent's, so everything heavy is done in children.
+    """
+    command = [sys.executable, __file__, "--child", *arguments]
+    pid = os.posix_spawn(sys.executable, command, {**os.environ, "PYTHONPATH": str(ROOT)})
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"{arguments[0]} failed")
+    return usage
+
+
+def _report(rows: list[Series], baseline: Series, payload: int, limits: dict[str, float]) -> None:
+    print(f"\n| {'contender':<22} | wall s |  cpu s |  MB/s | x stdlib | % of limit | peak MiB | out MB |")
+    print(f"|{'-' * 24}|-------:|-------:|------:|---------:|-----------:|---------:|-------:|")
+    for row in rows:
+        limit = limits.get(row.label)
+        share = f"{100 * limit / row.median:.0f}" if limit else "-"
+        print(
+            f"| {row.label:<22} | {row.median:6.2f} | {statistics.median(row.cpu):6.2f} "
+            f"| {payload / row.median / 1e6:5.0f} | {baseline.median / row.median:8.1f} | {share:>10} "
+            f"| {row.peak / MIB:8.0f} | {row.size / 1e6:6.1f} |"
+        )
+
+
+def main() -> None:
+    """Make the package, run every contender `--rounds` times, interleaved, and print medians."""
+    global WORK  # noqa: PLW0603 - decided once, from the command line
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheel", type=Path, help="a large wheel to make the package of")
+    parser.add_argument("--size", type=int, help="make a synthetic payload of this many MB instead")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--work", type=Path, default=WORK, help="directory for temporary files")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.work) as work:
+        WORK = Path(work)
+        conda, plain = WORK / CONDA_NAME, WORK / WHEEL_NAME
+        wheel = options.wheel
+        if wheel is None and options.size is None:
+            wheel = _download(WORK)
+        _process("package", str(wheel or SYNTHETIC), str(options.size or DEFAULT_SIZE), work)
+        payload = json.loads((WORK / "payload.json").read_text())
+        print(
+            f"{wheel.name if wheel else 'synthetic payload'}: {payload / 1e6:.0f} MB, "
+            f"{conda.stat().st_size / 1e6:.0f} MB as .conda (zstd {ZSTD_LEVEL}); "
+            f"{options.threads} threads, {os.cpu_count()} cores, medians of {options.rounds} runs"
+        )
+        ours = {
+            each: Series(f"ours, {each.value}", ("ours", str(conda), each.value, str(options.threads)))
+            for each in (Compression.BALANCED, Compression.FAST)
+        }
+        stdlib = Series("stdlib", ("stdlib", str(conda)))
+        moved = Series("retag, ours", ("retag", str(plain)))
+        recompressed = Series("retag, recompressing", ("recompress", str(plain)))
+        for _ in range(options.rounds):
+            for series in (*ours.values(), stdlib, moved, recompressed):
+                series.run()
+        limits = {}
+        cores = min(options.threads, os.cpu_count() or 1)
+        for each, series in ours.items():
+            _process("limit", str(conda), each.value, work)
+            steps = json.loads((WORK / "limit.json").read_text())
+            limits[series.label] = sum(steps.values()) / cores
+            detail = ", ".join(f"{step} {seconds:.2f}" for step, seconds in steps.items())
+            print(f"limit, {each.value}: {limits[series.label]:.2f} s = ({detail} cpu s) / {cores} cores")
+        _report([*ours.values(), stdlib], stdlib, payload, limits)
+        _report([moved, recompressed], recompressed, payload, {})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        _child(*sys.argv[2:])
+    else:
+        main()

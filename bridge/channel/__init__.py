@@ -1,0 +1,1 @@
+"""Channels of conda packages and the Simple index of wheels: reading, solving, writing pages."""

@@ -1,0 +1,96 @@
+"""The plan of one conversion, as a document for people and programs; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bridge.channel.convert import settings_for, status_of
+from bridge.channel.inputs import Input
+from bridge.channel.workshop import Workshop
+from bridge.errors import BridgeError, Code, InvalidInput
+from bridge.model.plan import Layout, Outcome, Status, WheelPlan
+from bridge.translate.to_wheel.request import RESERVED_PREFIX
+
+SCHEMA: Final = "conda-bridge/inspect/1"
+
+
+def inspect(
+    source: str | Path,
+    *,
+    layout: Layout | None = None,
+    channels: Sequence[str | Path] = (),
+    subdir: str = "linux-64",
+    strict: bool = False,
+    overlays: Sequence[Path] = (),
+    reserved_prefix: str = RESERVED_PREFIX,
+) -> dict[str, Any]:
+    """Plan the conversion of one artifact.
+
+    Args:
+        source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec.
+        layout, channels, subdir, strict, overlays, reserved_prefix: as in `bridge.convert`.
+
+    Returns:
+        The document of `inspect --json`; an input that would not be converted has empty fields and its outcome.
+
+    Raises:
+        InvalidInput: a channel or an overlay cannot be read.
+    """
+    inputs, settings = settings_for(
+        [source],
+        layout=layout,
+        channels=channels,
+        subdir=subdir,
+        strict=strict,
+        overlays=overlays,
+        reserved_prefix=reserved_prefix,
+    )
+    item = inputs[0]
+    try:
+        if len(inputs) != 1:
+            message = f"{source} stands for {len(inputs)} packages; inspect takes one"
+            raise InvalidInput(Code.SOURCE, message, subject=str(source))
+        if item.error is not None:
+            raise item.error
+        with Workshop(settings) as workshop:
+            plan = workshop.plan(item)
+    except BridgeError as error:
+        return _document(item, None, Outcome(item.label, status_of(error), error.code, str(error)))
+    return _document(item, plan, Outcome(item.label, Status.CONVERTED, losses=plan.losses))
+
+
+def _document(item: Input, plan: WheelPlan | None, outcome: Outcome) -> dict[str, Any]:
+    summary = {key: value for key, value in outcome.to_json().items() if key in ("status", "code", "message")}
+    document: dict[str, Any] = {"schema": SCHEMA, "input": item.label, "kind": "conda"}
+    if plan is None:
+        empty: dict[str, Any] = {
+            "name": None,
+            "version": None,
+            "tags": [],
+            "requires_python": None,
+            "requires_dist": [],
+            "depends": [],
+            "properties": [],
+            "native_files": [],
+            "entry_points": {},
+            "losses": [],
+        }
+        return {**document, **empty, "outcome": summary}
+    return {
+        **document,
+        "name": plan.name,
+        "version": str(plan.version),
+        "filename": plan.filename,
+        "layout": plan.layout.value,
+        "tags": sorted(str(tag) for tag in plan.tags),
+        "requires_python": str(plan.requires_python),
+        "requires_dist": [str(requirement) for requirement in plan.requires_dist],
+        "depends": list(plan.depends),
+        "properties": [],
+        "native_files": [dict(row) for row in plan.native_files],
+        "entry_points": {group: dict(entries) for group, entries in plan.entry_points.items()},
+        "losses": [loss.to_json() for loss in plan.losses],
+        "outcome": summary,
+    }

@@ -1,0 +1,103 @@
+"""The artifact files behind a channel's records, and the distribution names that local ones state."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bridge.channel.location import file_path
+from bridge.errors import BridgeError, Code, InvalidInput
+from bridge.formats.conda.artifact import open_artifact
+from bridge.formats.conda.remote import download
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.channel.repodata import Channel, ChannelRecord
+    from bridge.model.conda import CondaName, CondaVersion
+
+#: `{name}-{version}.dist-info/METADATA`, or an egg-info in one of its forms, at the top of a site-packages.
+_METADATA_PATH: Final = re.compile(
+    r"(?:(?:lib/python[0-9.]+t?|Lib)/)?site-packages/"
+    r"(?P<name>[^/-]+)-(?P<version>[^/-]+)"
+    r"(?:\.dist-info/METADATA|(?:-py[0-9.]+)?\.egg-info(?:/PKG-INFO)?)"
+)
+
+
+def local_path(record: ChannelRecord) -> Path | None:
+    """Where the file of a record of a local channel is, or should be; None for a remote channel."""
+    return file_path(record.address)
+
+
+def fetch(record: ChannelRecord, directory: Path) -> Path:
+    """The artifact of a record, downloaded where it is not local.
+
+    Args:
+        record: of any channel.
+        directory: a cache. Files are kept apart by digest (or address), so that two channels' files of one
+            name never stand for each other.
+
+    Raises:
+        InvalidInput: not there or not reachable (`CB119`), or other bytes than the record says (`CB118`).
+    """
+    path = local_path(record)
+    if path is not None:
+        if not path.is_file():
+            raise InvalidInput(
+                Code.SOURCE, "the channel has the record, but not the file", subject=record.url
+            )
+        return path
+    key = record.sha256 or hashlib.sha256(record.url.encode()).hexdigest()
+    folder = directory / key[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    return download(record.address, folder, sha256=record.sha256)
+
+
+@lru_cache(maxsize=1 << 14)
+def dist_name(channel: Channel, name: CondaName) -> NormalizedName | None:
+    """Which distribution a conda package is, by what the package itself says.
+
+    Only `info/` of a package that lies in a local channel is read; of several builds, the newest one there.
+
+    Returns:
+        the normalised name; None where no file of the package is there, or it shows no distribution of its
+        own version, or several.
+    """
+    newest_first = sorted(channel.records(name), key=lambda r: (-(r.index.timestamp or 0), r.filename))
+    for record in newest_first:
+        path = local_path(record)
+        if path is not None and path.is_file():
+            return _stated_name(path, record)
+    return None
+
+
+def _stated_name(path: Path, record: ChannelRecord) -> NormalizedName | None:
+    try:
+        with open_artifact(path) as artifact:
+            paths = [entry.path for entry in artifact.metadata().paths]
+    except BridgeError:
+        return None  # the artifact gets its own outcome when it is converted
+    found = set()
+    for text in paths:
+        match = _METADATA_PATH.fullmatch(text)
+        if match is not None and _same_version(match["version"], record.index.version):
+            try:
+                found.add(canonicalize_name(match["name"], validate=True))
+            except InvalidName:
+                continue
+    namesake = canonicalize_name(record.index.name)
+    if namesake in found:
+        return namesake
+    return found.pop() if len(found) == 1 else None
+
+
+def _same_version(escaped: str, version: CondaVersion) -> bool:
+    try:
+        return Version(escaped) == Version(version)
+    except InvalidVersion:
+        return escaped == version

@@ -1,0 +1,231 @@
+"""Everything that one process keeps open while it converts: channels, tables, packages that others need."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bridge.channel.closure import PackageClosure, Provider
+from bridge.channel.execute import write_wheel
+from bridge.channel.inputs import Input
+from bridge.channel.locate import dist_name, fetch, local_path
+from bridge.channel.records import check_digest, hotfixed
+from bridge.channel.repodata import Channel, ChannelRecord, open_channel
+from bridge.channel.solve import required_name, resolve
+from bridge.formats.conda.survey import survey
+from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.artifact import CondaArtifact, open_artifact
+from bridge.formats.conda.remote import download
+from bridge.formats.wheel.compression import Compression
+from bridge.limits import Limits
+from bridge.mapping.names import Evidence
+from bridge.mapping.tables import load_tables
+from bridge.model.conda import CondaName, IndexJson, Noarch, Origin
+from bridge.model.payload import Nature, Survey
+from bridge.model.plan import Layout, Loss, Output, WheelPlan
+from bridge.translate.to_wheel.plan import plan_wheel
+from bridge.translate.to_wheel.request import Options, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run decides once; travels to worker processes."""
+
+    options: Options
+    channels: tuple[str, ...]
+    #: platforms whose records are read.
+    subdirs: tuple[str, ...]
+    overlays: tuple[Path, ...]
+    compression: Compression
+    limits: Limits
+    #: of the writer, for one package.
+    threads: int = 1
+    #: conda name -> project name, of the run's own inputs.
+    names: Mapping[CondaName, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One converted artifact."""
+
+    output: Output
+    losses: tuple[Loss, ...]
+    #: as in `bridge.channel.convert.Staged`.
+    rank: tuple[int, int, str]
+
+
+class Workshop:
+    """Plans and converts one artifact after the other; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the channels and read the mapping data.
+
+        Raises:
+            InvalidInput: a channel or an overlay cannot be read.
+        """
+        self._settings = settings
+        self._stack = ExitStack()
+        self._tables = load_tables(settings.overlays)
+        self._channels: Sequence[Channel] = [
+            open_channel(location, subdirs=settings.subdirs) for location in settings.channels
+        ]
+        self._providers: dict[str, tuple[Provider, CondaArtifact] | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def plan(self, item: Input) -> WheelPlan:
+        """Plan one input without writing anything."""
+        with self._opened(item) as (artifact, record):
+            return plan_wheel(self._request(artifact, record))
+
+    def convert(self, item: Input, directory: Path) -> Made:
+        """Convert one input into a wheel in `directory`.
+
+        Raises:
+            BridgeError: it is malformed, unsupported or cannot be represented; nothing is left behind.
+        """
+        with self._opened(item) as (artifact, record):
+            request = self._request(artifact, record)
+            plan = plan_wheel(request)
+            output = write_wheel(
+                plan,
+                artifact,
+                self._provider_artifact,
+                directory,
+                compression=self._settings.compression,
+                threads=self._settings.threads,
+            )
+            index = request.index
+            return Made(output, plan.losses, (index.build_number, index.timestamp or 0, plan.origin.filename))
+
+    @contextmanager
+    def _opened(self, item: Input) -> Iterator[tuple[CondaArtifact, ChannelRecord | None]]:
+        with ExitStack() as stack:
+            path = item.path
+            if path is None:
+                directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conda-bridge-")))
+                path = download(item.url or "", directory, sha256=item.sha256, limits=self._settings.limits)
+            artifact = stack.enter_context(open_artifact(path, limits=self._settings.limits))
+            yield artifact, self._record_of(artifact)
+
+    def _record_of(self, artifact: CondaArtifact) -> ChannelRecord | None:
+        """The record of the very same file in the first channel that has it."""
+        index = artifact.metadata().index
+        for channel in self._channels:
+            for subdir in dict.fromkeys((str(index.subdir), "noarch")):
+                record = channel.find(artifact.filename, subdir=subdir)
+                if record is not None:
+                    check_digest(record, artifact.origin())
+                    return record
+        return None
+
+    def _request(self, artifact: CondaArtifact, record: ChannelRecord | None) -> Request:
+        metadata = artifact.metadata()
+        index, losses = metadata.index, tuple[Loss, ...]()
+        channel = None
+        if record is not None:
+            index, losses = hotfixed(metadata.index, record)
+            channel = record.channel if record.channel.startswith("http") else None
+        origin = artifact.origin()
+        origin = Origin(origin.filename, origin.sha256, origin.md5, origin.size, channel)
+        facts = survey(artifact, limits=self._settings.limits)
+        info_files = {**metadata.info_files, **artifact.late_info()}
+        metadata = replace(metadata, info_files=dict(sorted(info_files.items())))
+        closure = self._closure(index, record, facts)
+        providers = closure.providers if closure is not None else {}
+        return Request(
+            origin=origin,
+            metadata=metadata,
+            index=index,
+            survey=facts,
+            tables=self._tables,
+            evidence=self._evidence(index),
+            options=self._settings.options,
+            losses=losses,
+            closure=closure,
+            providers={name: (item.origin, item.subdir) for name, item in providers.items()},
+        )
+
+    def _evidence(self, index: IndexJson) -> Evidence:
+        artifacts: dict[CondaName, str] = {}
+        python: dict[CondaName, bool] = {}
+        specs = (*index.depends, *(spec for group in index.extra_depends.values() for spec in group))
+        for text in dict.fromkeys(required_name(spec) for spec in specs):
+            if text is None:
+                continue
+            name = CondaName(text)
+            found = self._settings.names.get(name) or self._dist_name(name)
+            if found is not None:
+                artifacts[name] = found
+            if (answer := self._is_python(name)) is not None:
+                python[name] = answer
+        python.setdefault(index.name, _depends_on_python(index))
+        return Evidence(artifacts=artifacts, channel=python)
+
+    def _dist_name(self, name: CondaName) -> str | None:
+        return next((found for channel in self._channels if (found := dist_name(channel, name))), None)
+
+    def _is_python(self, name: CondaName) -> bool | None:
+        for channel in self._channels:
+            if records := channel.records(name):
+                return any(_depends_on_python(record.index) for record in records)
+        return None
+
+    def _closure(self, index: IndexJson, record: ChannelRecord | None, facts: Survey) -> PackageClosure | None:
+        """What the package needs at run time, where its binaries may need a library of it."""
+        binaries = any(item.nature is Nature.ELF for item in facts.files.values())
+        if self._settings.options.layout is not Layout.VENDORED or not self._channels or not binaries:
+            return None
+        records = resolve(self._channels, record or index, subdir=index.subdir)
+        needed = [item for item in records if item.index.name != index.name]
+        return PackageClosure(facts, needed, self._provider)
+
+    def _provider(self, record: ChannelRecord) -> Provider | None:
+        """Open a package that another one needs; None where the channel lists it without having the file."""
+        if record.address not in self._providers:
+            self._providers[record.address] = self._open_provider(record)
+        found = self._providers[record.address]
+        return None if found is None else found[0]
+
+    def _open_provider(self, record: ChannelRecord) -> tuple[Provider, CondaArtifact] | None:
+        path = local_path(record)
+        if path is not None and not path.is_file():
+            return None
+        if path is None:
+            directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="conda-bridge-")))
+            path = fetch(record, directory)
+        artifact = self._stack.enter_context(open_artifact(path, limits=self._settings.limits))
+        origin = artifact.origin()
+        check_digest(record, origin)
+        channel = record.channel if record.channel.startswith("http") else None
+        origin = Origin(origin.filename, origin.sha256, origin.md5, origin.size, channel)
+        provider = Provider(
+            origin,
+            record.index.subdir,
+            artifact.metadata(),
+            lambda: survey(artifact, limits=self._settings.limits),
+        )
+        return provider, artifact
+
+    def _provider_artifact(self, filename: str) -> CondaArtifact:
+        for found in self._providers.values():
+            if found is not None and found[1].filename == filename:
+                return found[1]
+        raise InvalidInput(Code.SOURCE, "the providing package is not open", subject=filename)
+
+
+def _depends_on_python(index: IndexJson) -> bool:
+    return index.noarch is Noarch.PYTHON or any(
+        required_name(spec) in ("python", "python_abi") for spec in index.depends
+    )

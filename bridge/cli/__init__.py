@@ -1,0 +1,43 @@
+"""The command line: parse, call, print. No logic."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bridge._version import __version__
+from bridge.cli.convert import convert_command
+from bridge.cli.demo import demo_command
+from bridge.cli.index import index_command
+from bridge.cli.inspect import inspect_command
+from bridge.errors import BridgeError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="conda-bridge")
+def cli() -> None:
+    """Convert conda packages to Python wheels, with nothing lost in silence."""
+
+
+cli.add_command(convert_command)
+cli.add_command(inspect_command)
+cli.add_command(index_command)
+cli.add_command(demo_command)
+
+
+def main() -> None:
+    """Run the program: exit 0 all done, 1 some inputs not converted or findings, 2 usage, 3 internal error."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BridgeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

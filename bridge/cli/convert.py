@@ -1,0 +1,107 @@
+"""`conda-bridge convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bridge.channel.convert import Report, convert
+from bridge.cli.options import (
+    compression_option,
+    conversion_options,
+    jobs_option,
+    json_option,
+    print_json,
+    verbosity_options,
+)
+from bridge.formats.wheel.compression import Compression
+from bridge.model.plan import Layout, Outcome, Status
+
+
+@click.command("convert")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Output directory.")
+@conversion_options
+@compression_option
+@jobs_option
+@verbosity_options
+@json_option
+@click.pass_context
+def convert_command(
+    context: click.Context,
+    inputs: tuple[str, ...],
+    out: Path,
+    layout: str | None,
+    channels: tuple[str, ...],
+    subdir: str,
+    strict: bool,
+    overlays: tuple[Path, ...],
+    reserved_prefix: str,
+    compression: str,
+    jobs: int,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Convert conda packages to wheels in OUT.
+
+    INPUT is a .conda or .tar.bz2 file, a directory of them, an unpacked package, an address, or (with --channel) a
+    MatchSpec.
+    """
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("converting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("converting", total=None)
+        report = convert(
+            inputs,
+            out,
+            layout=None if layout is None else Layout(layout),
+            channels=channels,
+            subdir=subdir,
+            strict=strict,
+            overlays=overlays,
+            reserved_prefix=reserved_prefix,
+            compression=Compression(compression),
+            jobs=jobs,
+            on_outcome=lambda _: progress.advance(task),
+        )
+    if as_json:
+        print_json(report.to_json())
+    elif not quiet:
+        _print(report, verbose=verbose)
+    context.exit(_exit_code(report))
+
+
+def _exit_code(report: Report) -> int:
+    if report.summary[Status.INTERNAL_ERROR.value]:
+        return 3
+    return 0 if report.summary[Status.CONVERTED.value] == len(report.outcomes) else 1
+
+
+def _print(report: Report, *, verbose: bool) -> None:
+    for outcome in report.outcomes:
+        _print_outcome(outcome, verbose=verbose)
+    counts = ", ".join(f"{count} {status}" for status, count in report.summary.items() if count)
+    click.echo(counts or "nothing to convert", err=True)
+
+
+def _print_outcome(outcome: Outcome, *, verbose: bool) -> None:
+    if outcome.status is not Status.CONVERTED:
+        click.echo(f"{outcome.status.value}: {outcome.message}", err=True)
+        return
+    for output in outcome.outputs:
+        losses = f"  ({len(outcome.losses)} losses recorded)" if outcome.losses and not verbose else ""
+        click.echo(f"{output.path}{losses}")
+    if verbose:
+        for loss in outcome.losses:
+            click.echo(f"  {loss.code.number} {loss.subject}: {loss.detail}")

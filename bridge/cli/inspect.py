@@ -1,0 +1,65 @@
+"""`conda-bridge inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.channel.inspect import inspect
+from bridge.cli.options import conversion_options, json_option, print_json
+from bridge.model.plan import Layout
+
+
+@click.command("inspect")
+@click.argument("source", metavar="INPUT")
+@conversion_options
+@json_option
+@click.pass_context
+def inspect_command(
+    context: click.Context,
+    source: str,
+    layout: str | None,
+    channels: tuple[str, ...],
+    subdir: str,
+    strict: bool,
+    overlays: tuple[Path, ...],
+    reserved_prefix: str,
+    as_json: bool,
+) -> None:
+    """Show what would become of INPUT, without writing anything."""
+    document = inspect(
+        source,
+        layout=None if layout is None else Layout(layout),
+        channels=channels,
+        subdir=subdir,
+        strict=strict,
+        overlays=overlays,
+        reserved_prefix=reserved_prefix,
+    )
+    if as_json:
+        print_json(document)
+    else:
+        _print(document)
+    context.exit(0 if document["outcome"]["status"] == "converted" else 1)
+
+
+def _print(document: dict[str, Any]) -> None:
+    outcome = document["outcome"]
+    if outcome["status"] != "converted":
+        click.echo(f"{outcome['status']}: {outcome['message']}")
+        return
+    click.echo(f"{document['name']} {document['version']} ({document['kind']})")
+    click.echo(f"  tags             {', '.join(document['tags'])}")
+    click.echo(f"  requires python  {document['requires_python'] or 'any'}")
+    for title, key in (("requires", "requires_dist"), ("conda depends", "depends")):
+        for line in document[key]:
+            click.echo(f"  {title:<16} {line}")
+    for group, entries in document["entry_points"].items():
+        for name, reference in entries.items():
+            click.echo(f"  {group:<16} {name} = {reference}")
+    for row in document["native_files"]:
+        click.echo(f"  native file      {row['path']}  needs {', '.join(row['needed']) or 'nothing'}")
+    for loss in document["losses"]:
+        click.echo(f"  loss {loss['code']}       {loss['subject']}: {loss['detail']}")

@@ -1,0 +1,93 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bridge.formats.wheel.compression import Compression
+from bridge.model.plan import Layout
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def conversion_options(command: _Command) -> _Command:
+    """Add what decides about a conversion."""
+    for decorate in reversed(
+        (
+            click.option(
+                "--layout",
+                type=click.Choice([layout.value for layout in Layout]),
+                help="Where native files go. Default: vendored for files, shared for a directory of packages.",
+            ),
+            click.option(
+                "--channel",
+                "channels",
+                multiple=True,
+                metavar="CH",
+                help="Channel (directory or address) that the packages come from; its records win over the files'.",
+            ),
+            click.option(
+                "--subdir", default="linux-64", show_default=True, help="Platform that MatchSpecs are resolved for."
+            ),
+            click.option("--strict", is_flag=True, help="Refuse what cannot be converted without loss."),
+            click.option(
+                "--overlay",
+                "overlays",
+                multiple=True,
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="YAML file with name mappings of your own; they win over the built-in ones.",
+            ),
+            click.option(
+                "--reserved-prefix",
+                default="conda-native-",
+                show_default=True,
+                help="Begins the names of wheels made of packages that are no Python projects.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def json_option(command: _Command) -> _Command:
+    """Add `--json`: one document on standard output, and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def verbosity_options(command: _Command) -> _Command:
+    """Add `-q` and `-v`."""
+    command = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")(command)
+    return click.option("-v", "--verbose", is_flag=True, help="Print every loss.")(command)
+
+
+def jobs_option(command: _Command) -> _Command:
+    """Add `--jobs`."""
+    return click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=os.cpu_count() or 1,
+        help="Processes (threads for a single package).  [default: number of processors]",
+    )(command)
+
+
+def compression_option(command: _Command) -> _Command:
+    """Add `--compression`."""
+    return click.option(
+        "--compression",
+        type=click.Choice([level.value for level in Compression]),
+        default=Compression.BALANCED.value,
+        show_default=True,
+        help="Size against speed of the wheels.",
+    )(command)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print one document in a form that is stable and readable."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

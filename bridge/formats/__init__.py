@@ -1,0 +1,1 @@
+"""Readers and writers of artifact formats; each format is a package of its own and knows no other."""

@@ -1,0 +1,255 @@
+"""Packages behind an address: metadata with as few bytes as possible, or the whole file onto the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.archives import MOST_TOLERANT
+from bridge.formats.conda.artifact import open_artifact
+from bridge.formats.conda.bytestream import BLOCK, ByteStream, Inline
+from bridge.formats.conda.container import check_format, data_offset, read_container
+from bridge.formats.conda.decoding import Packed, bz2_blocks, open_zstd
+from bridge.formats.conda.identifiers import parse_filename
+from bridge.formats.conda.index_json import INDEX_PATH
+from bridge.formats.conda.members import read_members
+from bridge.formats.conda.metadata import InfoCollector, build_metadata, is_info
+from bridge.formats.conda.paths import PathLedger
+from bridge.formats.conda.paths_json import FILES_PATH, PATHS_PATH
+from bridge.formats.conda.transport import Address, Response, request
+from bridge.limits import DEFAULT_LIMITS, KIB, Limits
+from bridge.model.conda import ArchiveFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from bridge.model.conda import CondaMetadata
+
+#: `info-*` is written last and rarely has more: one request is enough for nearly every package.
+TAIL: Final = 64 * KIB
+
+
+class RemotePackage:
+    """A conda package at an address, of which only the description is read."""
+
+    def __init__(self, address: Address, limits: Limits, *, subdir: str | None) -> None:
+        self.filename = address.filename
+        self._address = address
+        self._limits = limits
+        self._subdir = subdir
+        _, self.format = parse_filename(address.filename)
+        self._metadata: CondaMetadata | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def metadata(self) -> CondaMetadata:
+        """Everything under `info/`; asked for once.
+
+        For `.conda` the end of the file is asked for, and the rest of `info-*` if that was not enough; a server without
+        ranges sends the whole file, which is kept in a temporary file for as long as this takes. For `.tar.bz2` the
+        stream is cut when the description ends, so that recipe and licences may be absent.
+
+        Raises:
+            InvalidInput: CB119 where the source fails; any code of `CondaArtifact.metadata`.
+        """
+        if self._metadata is None:
+            if self.format is ArchiveFormat.CONDA:
+                self._metadata = self._from_tail()
+            else:
+                self._metadata = self._from_start()
+        return self._metadata
+
+    def _from_tail(self) -> CondaMetadata:
+        with request(self._address, ranges=f"bytes=-{TAIL}") as response:
+            if response.first is None or response.total is None:
+                return self._from_whole(response)
+            tail = response.read(response.total - response.first)
+            source = _Ranges(self._address, response.total, response.first, tail)
+        stem = self.filename.removesuffix(self.format.value)
+        container = read_container(source, stem, subject=self.filename)
+        entry = container.info
+        # One more request at most: whatever is missing of info-*, up to what is already here.
+        source.fetch_from(entry.offset)
+        if container.metadata.offset >= source.first:
+            check_format(source, container, self._limits, subject=self.filename)
+        offset = data_offset(source, entry, subject=self.filename)
+        packed = Packed(source, offset, entry.size, subject=self.filename, field=entry.name, crc=entry.crc)
+        collector = InfoCollector(self._limits, subject=self.filename)
+        members = read_members(
+            lambda: open_zstd(packed, self._limits),
+            PathLedger(subject=self.filename, subdir="noarch", limits=self._limits),
+            self._limits,
+            packed_size=packed.size,
+            subject=self.filename,
+            field=entry.name,
+        )
+        with closing(members):
+            collector.add_all(members)
+        return self._build(collector)
+
+    def _from_whole(self, response: Response) -> CondaMetadata:
+        with tempfile.TemporaryDirectory(prefix="conda-bridge-") as directory:
+            path = Path(directory) / self.filename
+            with path.open("xb") as file:
+                for block in response.blocks(self._limits.total_size):
+                    file.write(block)
+            with open_artifact(path, limits=self._limits, subdir=self._subdir) as artifact:
+                return artifact.metadata()
+
+    def _from_start(self) -> CondaMetadata:
+        collector = InfoCollector(self._limits, subject=self.filename)
+        with request(self._address) as response:
+            size = response.total if response.total is not None else self._limits.total_size
+            packed = Packed(_Nothing(), 0, size, subject=self.filename, field=None, crc=None)
+            chunks = response.blocks(self._limits.total_size)
+            opened: list[ByteStream] = []
+
+            def open_stream() -> ByteStream:
+                if opened:
+                    raise InvalidInput(
+                        Code.SOURCE,
+                        "hard links before the description: download the file first",
+                        subject=self.filename,
+                    )
+                opened.append(ByteStream(Inline(bz2_blocks(chunks, packed)), subject=self.filename))
+                return opened[0]
+
+            members = read_members(
+                open_stream,
+                PathLedger(subject=self.filename, subdir=MOST_TOLERANT, limits=self._limits),
+                self._limits,
+                packed_size=size,
+                subject=self.filename,
+                field=None,
+            )
+            with closing(members):
+                for member, reader in members:
+                    # Builders put the files right under info/ first; what follows them is recipe, tests or payload.
+                    if _is_described(collector) and member.path.count("/") != 1:
+                        break
+                    if is_info(member.path):
+                        collector.add(member, reader)
+                    elif _is_described(collector):
+                        break
+        return self._build(collector)
+
+    def _build(self, collector: InfoCollector) -> CondaMetadata:
+        return build_metadata(
+            collector.files,
+            collector.links,
+            self._limits,
+            subject=self.filename,
+            filename=self.filename,
+            subdir=self._subdir,
+        )
+
+
+def open_remote(url: str, *, limits: Limits = DEFAULT_LIMITS, subdir: str | None = None) -> RemotePackage:
+    """A package at an `http`, `https` or `file` address; nothing is asked for yet.
+
+    Raises:
+        InvalidInput: CB119 for any other address, CB115 for a file name that no package may have.
+    """
+    return RemotePackage(Address.parse(url), limits, subdir=subdir)
+
+
+def download(
+    url: str, directory: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Path:
+    """Fetch a package into `directory`, under its own name, whole and verified or not at all.
+
+    Args:
+        url: `http`, `https` or `file`.
+        directory: must exist.
+        sha256: what the channel says, lowercase hex; None where it says nothing.
+        limits: `total_size` bounds the download.
+
+    Raises:
+        InvalidInput: CB109, CB115 (file name), CB118 (hash), CB119 (the source failed or sent too little).
+    """
+    address = Address.parse(url)
+    parse_filename(address.filename)
+    digest = hashlib.sha256()
+    with request(address) as response:
+        partial = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, and kept if all went well
+            dir=directory, prefix=".download-", suffix=".part", delete=False
+        )
+        path = Path(partial.name)
+        try:
+            with partial:
+                for block in response.blocks(limits.total_size):
+                    digest.update(block)
+                    partial.write(block)
+            if sha256 is not None and digest.hexdigest() != sha256.lower():
+                raise InvalidInput(
+                    Code.HASH,
+                    f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}",
+                    subject=address.filename,
+                )
+            return path.replace(directory / address.filename)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _is_described(collector: InfoCollector) -> bool:
+    return INDEX_PATH in collector.files and (PATHS_PATH in collector.files or FILES_PATH in collector.files)
+
+
+class _Ranges:
+    """The end of a remote file, from a first byte on."""
+
+    def __init__(self, address: Address, size: int, first: int, tail: bytes) -> None:
+        self._address = address
+        self.size = size
+        self.first = first
+        self._tail = tail
+
+    def fetch_from(self, offset: int) -> None:
+        """Have everything from `offset` on.
+
+        Raises:
+            InvalidInput: CB119.
+        """
+        if offset >= self.first:
+            return
+        with request(self._address, ranges=f"bytes={offset}-{self.first - 1}") as response:
+            if (response.first, response.total) != (offset, self.size):
+                raise InvalidInput(
+                    Code.SOURCE,
+                    "the server sent another range than asked for",
+                    subject=self._address.filename,
+                )
+            self._tail = response.read(self.first - offset) + self._tail
+            self.first = offset
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        start = offset - self.first
+        if start < 0 or start + size > len(self._tail):
+            raise InvalidInput(
+                Code.UNREADABLE, "the ZIP directory points outside the file", subject=self._address.filename
+            )
+        return self._tail[start : start + size]
+
+
+class _Nothing:
+    """Stands for the packed bytes of a stream, which cannot be read twice."""
+
+    size = 0
+
+    def read_at(self, _offset: int, _size: int) -> bytes:
+        return b""

@@ -1,0 +1,197 @@
+"""HTTP as far as packages need it: ranges, bounded reads, and redirects that stay on their host."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.bytestream import BLOCK
+from bridge.formats.conda.identifiers import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+_SCHEMES: Final = ("http", "https", "file")
+_TIMEOUT: Final = 60.0
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_TOKEN: Final = re.compile(r"/t/[^/]+/")
+_PARTIAL: Final = 206
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address of a file that may be fetched."""
+
+    url: str
+    #: the last part of the path, decoded once.
+    filename: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Check an address.
+
+        Raises:
+            InvalidInput: CB119 for another scheme than http, https and file, or an address without a host or file name.
+        """
+        try:
+            parts = urllib.parse.urlsplit(url)
+            _ = parts.port
+        except ValueError as error:
+            raise InvalidInput(Code.SOURCE, "not an address", subject=redacted(url)) from error
+        if parts.scheme not in _SCHEMES:
+            raise InvalidInput(
+                Code.SOURCE, "only http, https and file addresses are read", subject=redacted(url)
+            )
+        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            raise InvalidInput(Code.SOURCE, "a file address with the name of a host", subject=redacted(url))
+        if parts.scheme != "file" and not parts.hostname:
+            raise InvalidInput(Code.SOURCE, "an address without a host", subject=redacted(url))
+        filename = urllib.parse.unquote(parts.path.rpartition("/")[2])
+        if not filename:
+            raise InvalidInput(Code.SOURCE, "an address without a file name", subject=redacted(url))
+        return cls(url, filename)
+
+
+class Response:
+    """A reply whose body has not been read."""
+
+    def __init__(self, body: IO[bytes], headers: Message, address: Address, *, partial: bool) -> None:
+        self._body = body
+        self._address = address
+        self.first: int | None = None
+        self.total: int | None = None
+        length = headers.get("Content-Length", "")
+        self._length = int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
+        if partial:
+            match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+            if match is None or not int(match[1]) <= int(match[2]) < int(match[3]):
+                raise self._failed("the server sent a range without saying which")
+            self.first, self.total = int(match[1]), int(match[3])
+            self._length = int(match[2]) - self.first + 1
+        else:
+            self.total = self._length
+
+    def read(self, size: int) -> bytes:
+        """Exactly `size` bytes, which the reply must have.
+
+        Raises:
+            InvalidInput: CB119.
+        """
+        data = b"".join(self.blocks(size, size))
+        if len(data) != size:
+            raise self._failed(f"the server sent {len(data)} bytes, not {size}")
+        return data
+
+    def blocks(self, limit: int, size: int | None = None) -> Iterator[bytes]:
+        """The body in blocks; at most `size` bytes of it where that is given.
+
+        Raises:
+            InvalidInput: CB109 beyond `limit` bytes, CB119 where it fails or ends early.
+        """
+        wanted = self._length if size is None else size
+        if wanted is not None and wanted > limit:
+            raise InvalidInput(
+                Code.LIMIT, f"{wanted} bytes; the limit is {limit}", subject=self._address.filename
+            )
+        total = 0
+        while wanted is None or total < wanted:
+            try:
+                block = self._body.read(BLOCK if wanted is None else min(BLOCK, wanted - total))
+            except (OSError, http.client.HTTPException) as error:
+                raise self._failed(f"the connection failed: {printable(str(error))}") from error
+            if not block:
+                break
+            total += len(block)
+            if total > limit:
+                raise InvalidInput(Code.LIMIT, f"more than {limit} bytes", subject=self._address.filename)
+            yield block
+        if size is None and wanted is not None and total != wanted:
+            raise self._failed(f"the server sent {total} bytes, not {wanted}")
+
+    def _failed(self, message: str) -> InvalidInput:
+        return InvalidInput(Code.SOURCE, message, subject=redacted(self._address.url))
+
+
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """Redirects stay on their host and never leave https: a credential or a trusted name must not travel."""
+
+    max_redirections = 5
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+        same_host = (old.hostname, _port(old)) == (new.hostname, _port(new)) or (
+            old.hostname == new.hostname and (old.scheme, new.scheme) == ("http", "https")
+        )
+        if (
+            not same_host
+            or new.scheme not in ("http", "https")
+            or (old.scheme, new.scheme) == ("https", "http")
+        ):
+            raise urllib.error.URLError(f"a redirect to {redacted(newurl)}, which is another host or scheme")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+@contextmanager
+def request(address: Address, *, ranges: str | None = None) -> Iterator[Response]:
+    """Ask for a file, or for the part of it that an HTTP `Range` names; a server may send more than asked for.
+
+    Raises:
+        InvalidInput: CB119.
+    """
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.FileHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        _SameHost(),
+    ):
+        opener.add_handler(handler)
+    headers = {"User-Agent": "conda-wheel-bridge", "Accept-Encoding": "identity"}
+    if ranges is not None:
+        headers["Range"] = ranges
+    try:
+        reply = opener.open(urllib.request.Request(address.url, headers=headers), timeout=_TIMEOUT)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise InvalidInput(
+            Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise InvalidInput(
+            Code.SOURCE, f"cannot be fetched: {printable(str(reason))}", subject=redacted(address.url)
+        ) from error
+    with reply:
+        encoding = reply.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise InvalidInput(Code.SOURCE, "the server compressed the reply", subject=redacted(address.url))
+        yield Response(reply, reply.headers, address, partial=getattr(reply, "status", None) == _PARTIAL)
+
+
+def redacted(url: str) -> str:
+    """An address without user, password, token and query, for messages."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(an address)"
+    path = _TOKEN.sub("/t/<token>/", parts.path)
+    return printable(urllib.parse.urlunsplit((parts.scheme, host + port, path, "", "")))
+
+
+def _port(parts: urllib.parse.SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)

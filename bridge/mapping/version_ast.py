@@ -1,0 +1,159 @@
+"""The grammar of conda's version specs: text to tree, with no opinion about versions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+#: deeper nesting than this is not written by people.
+MAX_DEPTH: Final = 32
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<punctuation>[|,()])"
+    r"|(?P<operator>==|!=|~=|>=|<=|=|>|<)?\s*(?P<version>\*|[A-Za-z0-9_][A-Za-z0-9_.+!\-]*\*?(?:\.\*)*))\s*"
+)
+
+
+class Operator(Enum):
+    """What a constraint asks of a version."""
+
+    EQUAL = "=="
+    NOT_EQUAL = "!="
+    GREATER_EQUAL = ">="
+    GREATER = ">"
+    LESS_EQUAL = "<="
+    LESS = "<"
+    COMPATIBLE = "~="
+    STARTS_WITH = "=*"
+    NOT_STARTS_WITH = "!=*"
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """`*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One operator and the version as it was written, without any `*`."""
+
+    operator: Operator
+    version: str
+
+    def __str__(self) -> str:
+        match self.operator:
+            case Operator.STARTS_WITH:
+                return f"{self.version}.*"
+            case Operator.NOT_STARTS_WITH:
+                return f"!={self.version}.*"
+            case operator:
+                return f"{operator.value}{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """`a,b`."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """`a|b`; binds weaker than `,`."""
+
+    parts: tuple[Node, ...]
+
+
+Node = Anything | Constraint | AllOf | AnyOf
+
+_PLAIN: Final = {
+    "==": Operator.EQUAL,
+    "!=": Operator.NOT_EQUAL,
+    ">=": Operator.GREATER_EQUAL,
+    ">": Operator.GREATER,
+    "<=": Operator.LESS_EQUAL,
+    "<": Operator.LESS,
+    "~=": Operator.COMPATIBLE,
+    "=": Operator.STARTS_WITH,
+    "": Operator.EQUAL,
+}
+#: with a trailing `.*`, as solvers read it: `==` and ordered operators ignore it, and `>1.2.*` includes 1.2.
+_GLOB: Final = {
+    **_PLAIN,
+    "!=": Operator.NOT_STARTS_WITH,
+    ">": Operator.GREATER_EQUAL,
+    "": Operator.STARTS_WITH,
+}
+
+
+def parse(text: str) -> Node:
+    """Parse a version spec (`>=1.2,<2.0a0|3.*`).
+
+    Raises:
+        ValueError: it is not one; the message quotes the place.
+    """
+    tokens = _tokens(text)
+    node, rest = _either(tokens, 0, 0)
+    if rest != len(tokens):
+        raise ValueError(f"version spec {text!r} has a {tokens[rest]!r} too many")
+    return node
+
+
+def _tokens(text: str) -> list[str | Anything | Constraint]:
+    tokens: list[str | Anything | Constraint] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise ValueError(f"version spec {text!r} cannot be read from {text[position:]!r} on")
+        tokens.append(match["punctuation"] or _constraint(match["operator"] or "", match["version"]))
+        position = match.end()
+    return tokens
+
+
+def _constraint(operator: str, version: str) -> Anything | Constraint:
+    stem = version
+    while stem.endswith("*"):
+        stem = stem[:-1].removesuffix(".")
+    if not stem:
+        if operator in ("", "=", "==", ">=", "<="):
+            return Anything()
+        raise ValueError(f"{operator}{version} matches nothing")
+    table = _PLAIN if stem == version else _GLOB
+    return Constraint(table[operator], stem)
+
+
+def _either(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
+    if depth > MAX_DEPTH:
+        raise ValueError("version spec is nested too deeply")
+    node, position = _both(tokens, start, depth)
+    parts = [node]
+    while position < len(tokens) and tokens[position] == "|":
+        node, position = _both(tokens, position + 1, depth)
+        parts.append(node)
+    return (parts[0] if len(parts) == 1 else AnyOf(tuple(parts))), position
+
+
+def _both(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
+    node, position = _one(tokens, start, depth)
+    parts = [node]
+    while position < len(tokens) and tokens[position] == ",":
+        node, position = _one(tokens, position + 1, depth)
+        parts.append(node)
+    return (parts[0] if len(parts) == 1 else AllOf(tuple(parts))), position
+
+
+def _one(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
+    if start >= len(tokens):
+        raise ValueError("version spec ends too early")
+    token = tokens[start]
+    if token == "(":
+        node, position = _either(tokens, start + 1, depth + 1)
+        if position >= len(tokens) or tokens[position] != ")":
+            raise ValueError("version spec has an open parenthesis")
+        return node, position + 1
+    if isinstance(token, str):
+        raise ValueError(f"version spec has {token!r} where a version should be")
+    return token, start + 1

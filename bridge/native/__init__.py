@@ -1,0 +1,1 @@
+"""ELF, Mach-O and PE: read what binaries say, decide where they may go, rewrite what must change."""

@@ -1,0 +1,1 @@
+"""Pure planning: artifact metadata and payload facts in, a plan out."""

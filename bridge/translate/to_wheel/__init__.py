@@ -1,0 +1,1 @@
+"""conda package -> wheel, as a plan."""

@@ -1,0 +1,206 @@
+"""The wheel's `.dist-info`: metadata, licences, bill of materials, and what the way back needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name
+
+from bridge._version import __version__
+from bridge.formats.conda.identifiers import parse_filename
+from bridge.formats.wheel.core_metadata import build, rewrite
+from bridge.formats.wheel.entry_points import format_entry_points
+from bridge.formats.wheel.wheel_file import format_wheel_file
+from bridge.model.conda import Origin, Subdir
+from bridge.model.payload import BytePatch
+from bridge.model.plan import FromPayload, Layout, Literal, Loss, PlannedFile
+from bridge.translate.to_wheel.bill import format_bill
+from bridge.translate.to_wheel.members import Members
+from bridge.translate.to_wheel.project import Project
+from bridge.translate.to_wheel.request import Request
+
+_LICENSES: Final = "info/licenses/"
+_GENERATOR: Final = f"conda-wheel-bridge {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the planner has decided about the wheel as a whole."""
+
+    tags: frozenset[Tag]
+    requires_python: SpecifierSet
+    requires_dist: tuple[Requirement, ...]
+    entry_points: Mapping[str, Mapping[str, str]]
+    purelib: bool
+    losses: tuple[Loss, ...]
+    #: member name -> (provider's file name, sha256 hex of the original).
+    vendored: Mapping[str, tuple[str, str]]
+
+
+def dist_info_members(
+    request: Request, project: Project, members: Members, identity: Identity, directory: str
+) -> tuple[PlannedFile, ...]:
+    """Every member of `{directory}/` that the bridge writes itself, RECORD excepted.
+
+    Args:
+        directory: `{escaped name}-{version}.dist-info`.
+    """
+    taken = {planned.target for planned in members.files}
+    licenses = _licenses(request, directory, taken)
+    literals: dict[str, bytes] = {
+        "METADATA": _metadata(request, project, members, identity, directory, licenses),
+        "WHEEL": format_wheel_file(
+            generator=_GENERATOR, root_is_purelib=identity.purelib, tags=sorted(identity.tags, key=str)
+        ),
+        "sboms/conda-bridge.cdx.json": _bill(request, project, identity),
+        "conda/provenance.json": _provenance(request, members, identity),
+    }
+    if identity.entry_points:
+        literals["entry_points.txt"] = format_entry_points(identity.entry_points)
+    for path, data in request.metadata.info_files.items():
+        if not path.startswith(_LICENSES):
+            literals[f"conda/{path}"] = data
+    planned = [PlannedFile(f"{directory}/{name}", Literal(data)) for name, data in literals.items()]
+    planned += [PlannedFile(target, Literal(data)) for target, data in licenses.items()]
+    planned += [
+        PlannedFile(f"{directory}/conda/files/{path}", FromPayload(path)) for path in members.set_aside
+    ]
+    return tuple(sorted(planned, key=lambda member: member.target))
+
+
+def _licenses(request: Request, directory: str, taken: set[str]) -> Mapping[str, bytes]:
+    """Member name -> content of the licence files that the conda package came with (PEP 639)."""
+    licenses: dict[str, bytes] = {}
+    for path, data in sorted(request.metadata.info_files.items()):
+        if path.startswith(_LICENSES):
+            name = path.removeprefix(_LICENSES)
+            target = f"{directory}/licenses/{name}"
+            licenses[f"{directory}/licenses/conda/{name}" if target in taken else target] = data
+    return licenses
+
+
+def _metadata(
+    request: Request,
+    project: Project,
+    members: Members,
+    identity: Identity,
+    directory: str,
+    licenses: Mapping[str, bytes],
+) -> bytes:
+    root = f"{directory}/licenses/"
+    files = {name.removeprefix(root) for name in licenses}
+    files |= {planned.target.removeprefix(root) for planned in members.files if planned.target.startswith(root)}
+    extras = tuple(canonicalize_name(group) for group in sorted(request.index.extra_depends))
+    if project.metadata is not None:
+        return rewrite(
+            project.metadata,
+            requires_dist=identity.requires_dist,
+            requires_python=identity.requires_python,
+            license_files=sorted(files),
+            provides_extra=extras,
+        )
+    about = request.metadata.about
+    urls = {"Documentation": about.doc_url, "Source": about.dev_url}
+    return build(
+        name=project.name,
+        version=project.version,
+        summary=about.summary,
+        description=about.description,
+        home_page=about.home,
+        license=about.license or request.index.license or "",
+        project_urls={label: url for label, url in urls.items() if url},
+        requires_dist=identity.requires_dist,
+        requires_python=identity.requires_python,
+        license_files=sorted(files),
+        provides_extra=extras,
+    )
+
+
+def _bill(request: Request, project: Project, identity: Identity) -> bytes:
+    used = {provider for provider, _ in identity.vendored.values()}
+    providers = {
+        name: (origin, subdir) for name, (origin, subdir) in request.providers.items() if name in used
+    }
+    source = (request.origin, request.index.subdir)
+    return format_bill(project.name, str(project.version), source, providers, identity.vendored)
+
+
+def _provenance(request: Request, members: Members, identity: Identity) -> bytes:
+    """What the bridge did, for people, and for the way back."""
+    layout = request.options.layout
+    document: dict[str, Any] = {
+        "schema": "conda-bridge/provenance/1",
+        "tool": {"name": "conda-wheel-bridge", "version": __version__},
+        "mappings": request.tables.digest,
+        "layout": layout.value,
+        "source": _origin(request.origin, request.index.subdir),
+        "record": _record_changes(request),
+        "losses": [loss.to_json() for loss in identity.losses],
+        "vendored": {
+            name: {"provider": provider, "sha256": digest}
+            for name, (provider, digest) in sorted(identity.vendored.items())
+        },
+        "providers": [
+            _origin(origin, subdir) for _, (origin, subdir) in sorted(request.providers.items())
+        ],
+    }
+    if layout is not Layout.VENDORED:
+        document["restore"] = _restore(request, members)
+    return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _origin(origin: Origin, subdir: Subdir) -> dict[str, Any]:
+    identity, _ = parse_filename(origin.filename)
+    return {
+        "name": identity.name,
+        "version": identity.version,
+        "build": identity.build,
+        "subdir": subdir,
+        "channel": origin.channel,
+        "filename": origin.filename,
+        "sha256": origin.sha256,
+        "md5": origin.md5,
+        "size": origin.size,
+    }
+
+
+def _record_changes(request: Request) -> dict[str, Any] | None:
+    """The record in force where a channel changed it, in the form of index.json."""
+    if request.index is request.metadata.index:
+        return None
+    return {"depends": list(request.index.depends), "constrains": list(request.index.constrains)}
+
+
+def _restore(request: Request, members: Members) -> dict[str, Any]:
+    """Links, modes, names and patched bytes of the payload, as they were in the conda package."""
+    files: dict[str, dict[str, Any]] = {}
+    for planned in members.files:
+        if not isinstance(planned.source, FromPayload):
+            continue
+        facts = request.survey.files[planned.source.path]
+        entry: dict[str, Any] = {"member": planned.target}
+        if facts.member.mode != (0o755 if planned.executable else 0o644):
+            entry["mode"] = f"{facts.member.mode:o}"
+        patches = [edit for edit in planned.edits if isinstance(edit, BytePatch)]
+        if patches:
+            entry["sha256"] = facts.sha256.hex()
+            entry["patches"] = [
+                {"offset": patch.offset, "old": patch.old.hex(), "new": patch.new.hex()} for patch in patches
+            ]
+        files.setdefault(planned.source.path, entry)
+    return {
+        "files": dict(sorted(files.items())),
+        "set_aside": sorted(members.set_aside),
+        "symlinks": dict(sorted(request.survey.symlinks.items())),
+        "info_symlinks": dict(sorted(request.metadata.info_links.items())),
+        "empty_directories": sorted(request.survey.empty_directories),
+        "modes": {
+            path: f"{request.survey.files[path].member.mode:o}" for path in sorted(members.set_aside)
+        },
+    }

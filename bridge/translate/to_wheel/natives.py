@@ -1,0 +1,210 @@
+"""What each layout does to binaries, and what the binaries demand of the system."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bridge.errors import Code, Unrepresentable, Unsupported
+from bridge.model.conda import Noarch
+from bridge.model.payload import ElfFacts, FileFacts, Nature
+from bridge.model.plan import Edit, FromPayload, Layout, Loss, PlannedFile
+from bridge.native.policy import SystemPolicy
+from bridge.native.relocate import plan_rpath, relocated_rpath
+from bridge.translate.to_wheel.places import Area, place_of
+from bridge.translate.to_wheel.request import SHARED_ROOT, Request
+
+#: Libraries of compiler runtimes, by the part of their names before `.so`. The packages that hold them never become
+#: requirements (design, section 7), so a requirement on some other native package does not provide them.
+_RUNTIME_LIBRARIES = frozenset({"libgomp", "libgfortran", "libquadmath", "libomp", "libiomp5", "libc++", "libc++abi"})
+
+#: Machine part of a subdir -> the architecture's name in manylinux policies.
+_POLICY_ARCHITECTURES: Mapping[str, str] = {
+    "64": "x86_64",
+    "32": "i686",
+    "aarch64": "aarch64",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "armv7l": "armv7l",
+    "riscv64": "riscv64",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SystemDemand:
+    """What a wheel's binaries need of the machine that it is installed on."""
+
+    glibc: tuple[int, int] | None = None
+    macos: tuple[int, int] | None = None
+    #: a library is neither in the wheel, nor in a requirement, nor promised by the manylinux policy.
+    external: bool = False
+    has_binaries: bool = False
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFile:
+    """One row of `inspect`'s `native_files`."""
+
+    path: str
+    facts: FileFacts
+    needed: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "format": self.facts.nature.value, "needed": list(self.needed), **self.extra}
+
+
+def policy_for(subdir: str) -> SystemPolicy | None:
+    """The manylinux policies of a subdir; None off Linux and for machines without one."""
+    system, _, machine = subdir.partition("-")
+    architecture = _POLICY_ARCHITECTURES.get(machine)
+    return SystemPolicy.for_architecture(architecture) if system == "linux" and architecture else None
+
+
+#: System part of a subdir -> the binaries that run there; others in a package are data (launchers for Windows, say).
+_RUNNABLE: Mapping[str, Nature] = {"linux": Nature.ELF, "osx": Nature.MACHO, "win": Nature.PE}
+
+
+def is_binary(facts: FileFacts, subdir: str) -> bool:
+    """Whether a file is a program or library of the platform that its package is for."""
+    return facts.nature is _RUNNABLE.get(subdir.partition("-")[0])
+
+
+def refuse_platform(request: Request) -> None:
+    """Refuse layouts that would have to patch what the bridge cannot patch.
+
+    Raises:
+        Unsupported: Mach-O or PE binaries in a layout other than prefix (`CB301`), or ELF of another class
+            than 64-bit little-endian (`CB314`).
+    """
+    layout = request.options.layout
+    if layout is Layout.PREFIX:
+        return
+    for path, facts in request.survey.files.items():
+        if not is_binary(facts, request.index.subdir):
+            continue
+        if facts.nature is not Nature.ELF:
+            raise Unsupported(
+                Code.LAYOUT_PLATFORM,
+                f"the {layout.value} layout is made for ELF, and this is a {facts.nature.value} file",
+                subject=request.origin.filename,
+                field=path,
+            )
+        if facts.elf is not None and not (facts.elf.bits == 64 and facts.elf.little_endian):
+            raise Unsupported(
+                Code.BINARY_FORMAT,
+                f"the {layout.value} layout is made for 64-bit little-endian ELF",
+                subject=request.origin.filename,
+                field=path,
+            )
+
+
+def shared_edits(request: Request, path: str, facts: FileFacts) -> tuple[Edit, ...]:
+    """Point a module in site-packages at the mirrored prefix; inside the mirror every RPATH holds as it is.
+
+    Raises:
+        Unrepresentable: the RPATH leads elsewhere or does not fit in place (`CB304`).
+    """
+    place = place_of(path, request.index.noarch)
+    if facts.elf is None or not _linked(request, facts) or place.area is not Area.SITE_PACKAGES:
+        return ()
+    libs = f"{SHARED_ROOT}/lib"
+    if facts.elf.rpath is None:
+        _refuse_unreachable(request, path, facts.elf)
+        return ()
+    site_packages = path.removesuffix(place.relative).rstrip("/")
+    new = relocated_rpath(path, facts.elf.rpath.value, site_packages=site_packages, libs_dir=libs)
+    try:
+        patch = plan_rpath(facts.elf, new)
+    except Unrepresentable as error:
+        raise Unrepresentable(error.code, error.message, subject=request.origin.filename, field=path) from error
+    return () if patch is None else (patch,)
+
+
+def _linked(request: Request, facts: FileFacts) -> bool:
+    return is_binary(facts, request.index.subdir) and facts.elf is not None and bool(facts.elf.needed)
+
+
+def _refuse_unreachable(request: Request, path: str, elf: ElfFacts) -> None:
+    policy = policy_for(request.index.subdir)
+    siblings = {posixpath.basename(name) for name in request.survey.files}
+    for name in elf.needed:
+        if policy is not None and not policy.provided_by_system(name) and name not in siblings:
+            raise Unrepresentable(
+                Code.RPATH,
+                f"it needs {name} but has no RPATH that could be pointed at it",
+                subject=request.origin.filename,
+                field=path,
+            )
+
+
+def demand(
+    request: Request,
+    files: tuple[PlannedFile, ...],
+    vendored: Mapping[str, ElfFacts],
+    *,
+    native_requirements: bool,
+) -> SystemDemand:
+    """Measure what the wheel's binaries need.
+
+    Args:
+        files: the wheel's members, to know which payload files it carries.
+        vendored: member name -> facts of files taken from other packages.
+        native_requirements: the wheel requires packages of native files, which provide what is not the system's.
+    """
+    carried = {planned.source.path for planned in files if isinstance(planned.source, FromPayload)}
+    facts = [request.survey.files[path] for path in sorted(carried) if path in request.survey.files]
+    facts = [item for item in facts if is_binary(item, request.index.subdir)]
+    elfs = [item.elf for item in facts if item.elf is not None] + [vendored[name] for name in sorted(vendored)]
+    has_binaries = bool(vendored or facts)
+    minimums = [item.macho.minimum_os for item in facts if item.macho is not None and item.macho.minimum_os]
+    macos = max(minimums, default=None)
+    policy = policy_for(request.index.subdir)
+    if policy is None or not elfs:
+        return SystemDemand(macos=macos, has_binaries=has_binaries)
+    shipped = {posixpath.basename(planned.target) for planned in files}
+    shipped |= {elf.soname for elf in elfs if elf.soname is not None}
+    floor = policy.floor(elfs, shipped=shipped)
+    losses = []
+    for name in floor.external:
+        if not native_requirements or name.partition(".so")[0] in _RUNTIME_LIBRARIES:
+            detail = f"{name} is neither in the wheel, nor in what it requires, nor promised by manylinux"
+            losses.append(Loss(Code.SYSTEM_LIBRARY, name, detail))
+    return SystemDemand(
+        glibc=floor.glibc,
+        macos=macos,
+        external=bool(losses),
+        has_binaries=has_binaries,
+        losses=tuple(losses),
+    )
+
+
+def native_rows(request: Request) -> tuple[Mapping[str, Any], ...]:
+    """The binaries of the payload, for `inspect`."""
+    rows = []
+    for path in request.survey.order:
+        facts = request.survey.files[path]
+        if facts.elf is not None:
+            rpath = None if facts.elf.rpath is None else facts.elf.rpath.value
+            named = {"soname": facts.elf.soname, "rpath": rpath}
+            rows.append(NativeFile(path, facts, facts.elf.needed, named).to_json())
+        elif facts.macho is not None:
+            extra = {"install_name": facts.macho.install_name, "architectures": list(facts.macho.architectures)}
+            rows.append(NativeFile(path, facts, facts.macho.dylibs, extra).to_json())
+        elif facts.pe is not None:
+            rows.append(NativeFile(path, facts).to_json())
+    return tuple(rows)
+
+
+def has_extensions(request: Request) -> bool:
+    """Whether site-packages holds binaries, so that the Python ABI matters."""
+    if request.index.noarch is Noarch.GENERIC:
+        return False
+    return any(
+        is_binary(facts, request.index.subdir)
+        and place_of(path, request.index.noarch).area is Area.SITE_PACKAGES
+        for path, facts in request.survey.files.items()
+    )

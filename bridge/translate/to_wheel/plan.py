@@ -1,0 +1,180 @@
+"""The full decision about one wheel: a pure function from what was read to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import canonicalize_name
+
+from bridge.errors import Code, InvalidInput, Unrepresentable
+from bridge.formats.wheel.entry_points import check_script
+from bridge.mapping.names import NameMapper
+from bridge.mapping.platforms import platform_tags
+from bridge.mapping.python import python_tags
+from bridge.model.payload import FileFacts
+from bridge.model.plan import Edit, Layout, Loss, PlannedFile, WheelPlan
+from bridge.translate.to_wheel.dist_info import Identity, dist_info_members
+from bridge.translate.to_wheel.links import plan_links
+from bridge.translate.to_wheel.members import MemberPlanner, mirror_root
+from bridge.translate.to_wheel.natives import (
+    demand,
+    has_extensions,
+    native_rows,
+    refuse_platform,
+    shared_edits,
+)
+from bridge.translate.to_wheel.package_losses import data_scheme, package_losses, soname_clashes
+from bridge.translate.to_wheel.project import Project, identify, read_metadata
+from bridge.translate.to_wheel.request import Request
+from bridge.translate.to_wheel.requirements import requirements_of
+from bridge.translate.to_wheel.vendoring import Vendoring, vendor
+
+
+def plan_wheel(request: Request) -> WheelPlan:
+    """Decide everything about the wheel that `request` becomes.
+
+    Raises:
+        Unsupported: the kind of package, platform or layout has no wheel (`CB3xx`).
+        Unrepresentable: the package says what a wheel cannot say and must not lose (`CB3xx`).
+        InvalidInput: something in the package turned out to be malformed (`CB1xx`).
+    """
+    own = read_metadata(request)
+    names = frozenset(canonicalize_name(item.name) for item in own.parsed.requires_dist) if own else frozenset()
+    mapper = NameMapper(
+        request.tables, replace(request.evidence, own_requires=names), request.options.reserved_prefix
+    )
+    project = identify(request, own, mapper)
+    refuse_platform(request)
+    project = replace(project, entry_points=_entry_points(request, project))
+    stem = f"{canonicalize_name(project.name).replace('-', '_')}-{project.version}"
+    links = plan_links(request.survey)
+    members = MemberPlanner(request, project, links, stem, partial(_native_edits, request)).plan()
+    if request.options.layout is Layout.VENDORED:
+        vendoring = vendor(request, members.files, mirror_root(Layout.VENDORED, stem.partition("-")[0]))
+    else:
+        vendoring = Vendoring(members.files)
+    requires, requirement_losses = requirements_of(request, project, mapper)
+    native_requirements = any(item.name.startswith(request.options.reserved_prefix) for item in requires)
+    needs = demand(request, vendoring.files, vendoring.facts, native_requirements=native_requirements)
+    if request.options.layout is Layout.VENDORED:
+        requires = tuple(item for item in requires if not item.name.startswith(request.options.reserved_prefix))
+    python = python_tags(
+        request.index,
+        request.index.depends,
+        has_extensions=has_extensions(request),
+        native_only=not project.python,
+    )
+    platform = platform_tags(
+        request.index.subdir,
+        request.index.depends,
+        glibc_floor=needs.glibc,
+        macos_floor=needs.macos,
+        has_binaries=needs.has_binaries,
+        external=needs.external,
+        subject=request.origin.filename,
+    )
+    tags = frozenset(
+        Tag(interpreter, abi, name)
+        for interpreter in python.interpreters
+        for abi in python.abis
+        for name in platform.platforms
+    )
+    losses = _unique(
+        *request.losses,
+        *project.losses,
+        *requirement_losses,
+        *python.losses,
+        *platform.losses,
+        *package_losses(request),
+        *members.losses,
+        *vendoring.losses,
+        *needs.losses,
+        *soname_clashes(request, mapper),
+        *data_scheme(request),
+    )
+    _refuse_losses(request, losses)
+    identity = Identity(
+        tags=tags,
+        requires_python=_requires_python(project, python.requires_python),
+        requires_dist=requires,
+        entry_points=project.entry_points,
+        purelib=not needs.has_binaries and platform.platforms == ("any",),
+        losses=losses,
+        vendored=vendoring.origins,
+    )
+    extra = dist_info_members(request, project, members, identity, f"{stem}.dist-info")
+    return WheelPlan(
+        origin=request.origin,
+        source=request.index.identity,
+        layout=request.options.layout,
+        name=project.name,
+        version=project.version,
+        tags=tags,
+        requires_python=identity.requires_python,
+        requires_dist=requires,
+        depends=request.index.depends,
+        entry_points=project.entry_points,
+        files=_without_collisions(request, vendoring.files + extra),
+        losses=losses,
+        native_files=native_rows(request),
+        providers={name: origin for name, (origin, _) in request.providers.items()},
+    )
+
+
+def _native_edits(request: Request, path: str, facts: FileFacts) -> tuple[Edit, ...]:
+    return shared_edits(request, path, facts) if request.options.layout is Layout.SHARED else ()
+
+
+def _entry_points(request: Request, project: Project) -> Mapping[str, Mapping[str, str]]:
+    """entry_points.txt, plus the console entry points that noarch python keeps in link.json (CEP 34)."""
+    groups = {group: dict(entries) for group, entries in project.entry_points.items()}
+    for text in request.metadata.entry_points:
+        name, reference = (part.strip() for part in text.split("=", 1))
+        check_script(name, reference, f"{request.origin.filename}: info/link.json")
+        groups.setdefault("console_scripts", {}).setdefault(name, reference)
+    return groups
+
+
+def _requires_python(project: Project, from_conda: SpecifierSet) -> SpecifierSet:
+    """Both what conda and what METADATA demand, without saying the same twice."""
+    own = project.metadata.requires_python if project.metadata is not None else None
+    if own is None or from_conda.to_range().is_subset(own.to_range()):
+        return from_conda
+    if own.to_range().is_subset(from_conda.to_range()):
+        return own
+    return own & from_conda
+
+
+def _unique(*losses: Loss) -> tuple[Loss, ...]:
+    return tuple(dict.fromkeys(losses))
+
+
+def _refuse_losses(request: Request, losses: tuple[Loss, ...]) -> None:
+    serious = [loss for loss in losses if not loss.code.harmless]
+    if request.options.strict and serious:
+        first = serious[0]
+        raise Unrepresentable(
+            Code.STRICT,
+            f"{len(serious)} losses, the first is {first.code.number}: {first.subject}: {first.detail}",
+            subject=request.origin.filename,
+        )
+
+
+def _without_collisions(request: Request, files: tuple[PlannedFile, ...]) -> tuple[PlannedFile, ...]:
+    seen: set[str] = set()
+    for planned in files:
+        if planned.target in seen:
+            raise InvalidInput(
+                Code.BAD_DIST_INFO,
+                "the package brings a file of a name that the bridge writes itself",
+                subject=request.origin.filename,
+                field=planned.target,
+            )
+        seen.add(planned.target)
+    return files
+
+

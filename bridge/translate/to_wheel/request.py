@@ -1,0 +1,57 @@
+"""What planning one wheel starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from bridge.mapping.names import Evidence
+from bridge.mapping.tables import Tables
+from bridge.model.conda import CondaMetadata, IndexJson, Origin, Subdir
+from bridge.model.payload import Survey
+from bridge.model.plan import Layout, Loss
+
+if TYPE_CHECKING:
+    from bridge.translate.to_wheel.vendoring import Closure
+
+#: Stands for the build prefix where a path has to stay absolute. Root owns /opt, so no ordinary user can create it
+#: and lay files there for a program to find (design, section 6).
+FIXED_PREFIX: Final = "/opt/conda-bridge/prefix"
+
+#: The directory in site-packages that mirrors the prefix in the shared layout. One character, because `/_/lib` is
+#: exactly as long as the `/../..` of conda's RPATHs that it replaces, so that nothing in a binary has to move.
+SHARED_ROOT: Final = "_"
+
+#: Reserved for packages that are not Python projects: `zstd` on PyPI is not conda's `zstd` (design, section 7).
+RESERVED_PREFIX: Final = "conda-native-"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user decides about a conversion."""
+
+    layout: Layout = Layout.VENDORED
+    #: losses become refusals.
+    strict: bool = False
+    reserved_prefix: str = RESERVED_PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One artifact, read and surveyed, with everything that planning may look at."""
+
+    origin: Origin
+    metadata: CondaMetadata
+    #: the index.json in force: the channel's record where a channel is given.
+    index: IndexJson
+    survey: Survey
+    tables: Tables
+    evidence: Evidence
+    options: Options
+    #: what the channel changed, and other losses met before planning.
+    losses: tuple[Loss, ...] = ()
+    #: the packages that this one needs at run time; only the vendored layout asks for them.
+    closure: Closure | None = None
+    #: file name -> artifact and subdir of the packages in `closure`.
+    providers: Mapping[str, tuple[Origin, Subdir]] = field(default_factory=dict)
