@@ -1,4 +1,4 @@
-"""How fast a large conda package becomes a wheel, against a straightforward conversion and against the machine's limit.
+"""How fast a large conda package becomes a wheel: against a straightforward conversion and the machine's limit.
 
 One command: `python benchmarks/throughput.py [--wheel PATH | --size MB]`. See README.md beside this file.
 """
@@ -13,7 +13,6 @@ import io
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zstandard
 from packaging.tags import parse_tag
@@ -32,6 +31,10 @@ from bridge.formats.wheel import compression as codec
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.edit import retag
 from bridge.formats.wheel.writer import WheelWriter
+
+if TYPE_CHECKING:
+    import resource
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
@@ -53,7 +56,7 @@ SYNTHETIC = Path("-")
 DEFAULT_SIZE = 512
 
 
-# --- what is measured -------------------------------------------------------------------------------------------
+# --- what is measured ---
 
 
 def _convert(conda_path: Path, out_dir: Path, compression: Compression, threads: int) -> Path:
@@ -143,7 +146,7 @@ def _limit(conda_path: Path, compression: Compression) -> dict[str, float]:
     return seconds
 
 
-# --- the package ------------------------------------------------------------------------------------------------
+# --- the package ---
 
 
 def _pkg_member(archive: zipfile.ZipFile) -> str:
@@ -154,7 +157,7 @@ def _payload(conda_path: Path) -> Iterator[tuple[tarfile.TarInfo, io.BufferedIOB
     """Every file of a .conda package's payload, in order, as a stream."""
     with zipfile.ZipFile(conda_path) as archive, archive.open(_pkg_member(archive)) as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=MIB // 4)
-        with reader, tarfile.open(fileobj=reader, mode="r|", bufsize=MIB) as tar:
+        with reader, tarfile.open(fileobj=reader, mode="r|", bufsize=MIB // 32) as tar:
             for member in tar:
                 stream = tar.extractfile(member) if member.isreg() else None
                 if stream is not None:
@@ -255,7 +258,7 @@ def _download(directory: Path) -> Path | None:
     return next(directory.glob("*.whl"))
 
 
-# --- measuring --------------------------------------------------------------------------------------------------
+# --- measuring ---
 
 
 @dataclass

@@ -76,6 +76,8 @@ class Code(Enum):
     HEADERS_ONLY = ("CB234", "development-files", "none needed at run time")
     IMPLEMENTATION = ("CB235", "python-implementation", "install the wheel only into the kind of Python named")
 
+    PROGRAM_DEMAND = ("CB236", "program-demand", "run the program on a newer system")
+
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
     LAYOUT_PLATFORM = ("CB301", "layout-platform", "use --layout prefix")
     MARKER_PACKAGE = ("CB302", "marker-package", "none needed; the package is a mutex or ABI marker without files")

@@ -251,10 +251,11 @@ def _published(item: Staged, winners: Mapping[str, Staged], directory: Path) -> 
     for output in item.outcome.outputs:
         winner = winners[output.filename]
         if winner is not item:
+            newest = winner.rank[-1]
             error = Unrepresentable(
                 Code.SHADOWED,
-                f"{output.filename} was made of {winner.outcome.input}, which has a newer build",
-                subject=item.outcome.input,
+                f"{output.filename} was made of {newest}, a newer build",
+                subject=output.source.filename,
             )
             return Outcome(item.outcome.input, Status.UNREPRESENTABLE, error.code, str(error))
         destination = directory / output.filename

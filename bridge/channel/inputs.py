@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bridge.channel.location import redact
 from bridge.channel.repodata import Channel
 from bridge.channel.solve import resolve_specs
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
@@ -43,7 +44,7 @@ def expand(texts: Sequence[str], channels: Sequence[Channel], subdir: Subdir) ->
 def _expand(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[Input]:
     path = Path(text)
     if text.startswith(_SCHEMES):
-        yield Input(text, url=text)
+        yield Input(redact(text), url=text)
     elif path.is_dir():
         yield from _directory(text, path)
     elif path.is_file() or text.endswith((*_ARCHIVES, ".whl")):

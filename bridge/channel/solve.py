@@ -67,7 +67,7 @@ def resolve(
         channels: in order of priority; a package that an earlier one has is never taken from a later one.
         build: a record of one of the channels, or the metadata of an artifact that is in none of them. It is
             the only candidate of its name.
-        subdir: the target platform.
+        subdir: the target platform; for a noarch build, any platform that it is to be used on.
         virtual_packages: what the target machine offers; by default the plainest imagined machine that will
             do (`bridge.channel.virtual`).
 

@@ -26,8 +26,9 @@ from bridge.limits import Limits
 from bridge.mapping.names import Evidence
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaName, IndexJson, Noarch, Origin
-from bridge.model.payload import Nature, Survey
+from bridge.model.payload import Survey
 from bridge.model.plan import Layout, Loss, Output, WheelPlan
+from bridge.translate.to_wheel.natives import is_binary
 from bridge.translate.to_wheel.plan import plan_wheel
 from bridge.translate.to_wheel.request import Options, Request
 
@@ -184,7 +185,7 @@ class Workshop:
 
     def _closure(self, index: IndexJson, record: ChannelRecord | None, facts: Survey) -> PackageClosure | None:
         """What the package needs at run time, where its binaries may need a library of it."""
-        binaries = any(item.nature is Nature.ELF for item in facts.files.values())
+        binaries = any(is_binary(item, index.subdir) for item in facts.files.values())
         if self._settings.options.layout is not Layout.VENDORED or not self._channels or not binaries:
             return None
         records = resolve(self._channels, record or index, subdir=index.subdir)

@@ -1,1 +1,1 @@
-"""Conda's words and the wheel's words for the same things: names, versions, requirements, tags. Pure, and two-way by design."""
+"""Conda's words and the wheel's words for the same things: names, versions, requirements, tags. Pure."""

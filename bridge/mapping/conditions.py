@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from packaging.specifiers import Specifier
 from packaging.version import Version
 
 from bridge.errors import InvalidInput
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.version_ast import MAX_DEPTH
 from bridge.mapping.version_specs import Accepted, Either, Every, Meaning, meaning
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier
 
 #: a bracket belongs to its spec, whatever it holds.
 _TOKEN = re.compile(r"\s*(?P<token>[()]|(?:[^\s()\[\]]|\[(?:\"(?:[^\"\\]|\\.)*\"|[^\]\"])*\])+)\s*")
@@ -34,7 +36,7 @@ _IMPLEMENTATION: Final = {
 class MarkerAnswer:
     """A marker that holds wherever the condition holds; `marker` None is always.
 
-    `exact` is False where the marker holds more often than the condition, which the caller records as `CB232`.
+    `exact` is False where the marker holds more often than the condition; the caller records `CB232`.
     """
 
     marker: str | None
@@ -46,7 +48,7 @@ _ALWAYS: Final = MarkerAnswer(None, False)
 
 @lru_cache(maxsize=4096)
 def to_marker(condition: str) -> MarkerAnswer:
-    """Translate the value of `when`; what has no marker counts as true, so that a requirement is never lost."""
+    """Translate the value of `when`; what has no marker counts as true, so that no requirement is lost."""
     tokens = []
     position = 0
     while position < len(condition):

@@ -1,18 +1,21 @@
 """Sets of versions as intervals, and the most readable specifiers for them.
 
-PEP 440 has no "or", so a union is said as its hull without the holes that `!=` can cut. This module proposes such a
-spelling; whether it says exactly the same is decided by `packaging`'s own version ranges (`version_specs`).
+PEP 440 has no "or", so a union is said as its hull without the holes that `!=` can cut. This module proposes
+such a spelling; whether it says exactly the same is decided by `packaging`'s own version ranges
+(`version_specs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import Specifier
 from packaging.version import Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 #: more exclusions than this for one hole are no longer readable.
 MAX_EXCLUSIONS: Final = 64

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from rattler import MatchSpec
 from rattler.exceptions import InvalidMatchSpecError
@@ -12,6 +12,9 @@ from rattler.exceptions import InvalidMatchSpecError
 from bridge.errors import Code, InvalidInput
 from bridge.model.conda import CondaName
 from bridge.model.plan import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: bracket keys that say which file or from where, and that no requirement can say.
 _QUALIFIERS = ("channel", "subdir", "namespace", "fn", "url", "md5", "sha256", "license", "license_family")
@@ -21,7 +24,7 @@ _ADDRESSES = frozenset({"channel", "url"})
 
 @dataclass(frozen=True, slots=True)
 class CondaSpec:
-    """A MatchSpec's parts (CEP 29, and CEPs 43 to 45 for `when`, `extras` and `flags`); empty strings are absent."""
+    """A MatchSpec's parts (CEP 29; CEPs 43 to 45 for `when`, `extras` and `flags`); empty is absent."""
 
     name: CondaName
     #: version spec in py-rattler's normal form.
@@ -49,7 +52,7 @@ class CondaSpec:
         return self.build not in ("", "*")
 
     def unsayable(self, subject: str, *, build: bool = True) -> Iterator[Loss]:
-        """Losses for the parts that no PEP 508 requirement can say; `build=False` where a tag says the build."""
+        """Losses for what no PEP 508 requirement can say; `build=False` where a tag says the build."""
         if build and self.pins_build:
             yield Loss(Code.BUILD_STRING, subject, f"{self}: the build was dropped")
         if self.build_number:
@@ -100,7 +103,7 @@ def _parse(text: str) -> CondaSpec:
 
 
 def _bracket_items(canonical: str) -> Iterator[tuple[str, str]]:
-    """Keys and values of `name[key="value",list=[a,b]]`, the form that `to_canonical_string` prints (CEP 48)."""
+    """Keys and values of `name[key="value",list=[a,b]]`, as `to_canonical_string` prints it (CEP 48)."""
     _, bracket, inside = canonical.partition("[")
     if not bracket:
         return

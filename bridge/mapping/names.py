@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
 
 from bridge.mapping.tables import DependencyKind as DependencyKind
 from bridge.mapping.tables import Tables
-from bridge.model.conda import CondaName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.model.conda import CondaName
 
 #: where distributions of non-Python packages live unless the user says otherwise.
 RESERVED_PREFIX: Final = "conda-native-"
@@ -34,8 +37,8 @@ class NameSource(Enum):
 class NameAnswer:
     """The distribution that stands for a conda package.
 
-    `distribution` is None for kinds that never become requirements. `confidence` is 1 where a rule, the user or the
-    package itself said so, and below 0.5 for a reserved name that was only chosen because nothing is known.
+    `distribution` is None for kinds that never become requirements. `confidence` is 1 where a rule, the user
+    or the package itself said so, and below 0.5 for a reserved name chosen only because nothing is known.
     """
 
     distribution: str | None
@@ -78,7 +81,7 @@ class NameMapper:
         self._prefix = reserved_prefix
 
     def lookup(self, name: CondaName) -> NameAnswer:
-        """The strongest answer; a name that nobody knows gets a reserved one, which no public project can have."""
+        """The strongest answer; a name that nobody knows gets a reserved one, never a public project's."""
         tables, evidence = self._tables, self._evidence
         if name in tables.overlay:
             kind, distribution = tables.overlay[name]
@@ -91,7 +94,7 @@ class NameMapper:
             return _python(evidence.artifacts[name], NameSource.ARTIFACT, 1.0)
         if name in tables.python:
             return _python(tables.python[name], NameSource.TABLE, 0.95)
-        if name in tables.native:
+        if tables.is_native(name):
             return self._native(name, NameSource.TABLE, 0.95)
         same = _same_name(name)
         if same in evidence.own_requires:

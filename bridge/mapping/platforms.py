@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.mapping.matchspec import CondaSpec, parse_spec
 from bridge.mapping.version_specs import intervals_of, meaning
 from bridge.model.conda import Subdir
 from bridge.model.plan import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 #: a release as tags count them: (major, minor).
 Floor = tuple[int, int]
@@ -33,6 +35,7 @@ _LOWEST_GLIBC_ELSEWHERE: Final[Floor] = (2, 17)
 #: a noarch package for one system has no binaries: the machines that its wheels are named for.
 _NOARCH_LINUX: Final = ("x86_64", "aarch64", "ppc64le", "s390x")
 _NOARCH_GLIBC: Final[Floor] = (2, 17)
+_ALL_SYSTEMS: Final = frozenset({"linux", "osx", "win"})
 _SYSTEMS: Final[dict[str, frozenset[str]]] = {
     "__linux": frozenset({"linux"}),
     "__glibc": frozenset({"linux"}),
@@ -59,7 +62,7 @@ class PlatformTags:
 class _Demands:
     """What the virtual packages among the requirements ask for."""
 
-    systems: frozenset[str] = frozenset({"linux", "osx", "win"})
+    systems: frozenset[str] = _ALL_SYSTEMS
     bound: bool = False
     glibc: Floor | None = None
     macos: Floor | None = None
@@ -81,11 +84,11 @@ def platform_tags(
     Args:
         subdir: of the package.
         depends: the requirements in force; only virtual packages count.
-        glibc_floor: the lowest glibc that the binaries' symbols allow, from a policy; None where it is not known.
+        glibc_floor: the lowest glibc that the binaries' symbols allow, from a policy; None if unknown.
         macos_floor: the highest minimum version of the Mach-O files.
         has_binaries: whether there are any binaries at all.
-        external: whether a binary needs a library that neither the wheel nor the policy provides, so that the plain
-            `linux_<machine>` is all that can be promised.
+        external: whether a binary needs a library that neither the wheel nor the policy provides, so that the
+            plain `linux_<machine>` is all that can be promised.
         subject: file name, for losses and errors.
 
     Raises:
@@ -97,7 +100,7 @@ def platform_tags(
     if subdir == "noarch":
         return PlatformTags(_noarch(demands, name), tuple(demands.losses))
     system = subdir.partition("-")[0]
-    if system not in demands.systems:
+    if system in _ALL_SYSTEMS - demands.systems:
         raise Unsupported(
             Code.PLATFORM, f"is for {subdir}, but requires another system", subject=name, field="depends"
         )
@@ -118,7 +121,7 @@ def platform_tags(
 
 
 def subdirs_of(platform: str) -> tuple[Subdir, ...]:
-    """The conda subdirs whose machines a wheel platform tag covers; empty for those that conda has none for."""
+    """The conda subdirs whose machines a wheel platform tag covers; empty where conda has none."""
     if platform == "any":
         return (Subdir("noarch"),)
     for subdir, tag in _WINDOWS.items():

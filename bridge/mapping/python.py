@@ -1,17 +1,16 @@
 """What a conda package says about the Python it is for, as Requires-Python and wheel tags.
 
-Sources: CEP 20 (abi3 and free-threading), PEP 425 and the tags specification, conda-forge's `python_abi` convention.
+Sources: CEP 20 (abi3 and free-threading), the platform compatibility tags specification (PEP 425), and the
+`python_abi` convention.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import Specifier, SpecifierSet
-from packaging.version import Version
 
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.mapping.matchspec import CondaSpec, parse_spec
@@ -19,6 +18,11 @@ from bridge.mapping.requirements import simplify
 from bridge.mapping.version_specs import lower_bound, to_specifiers
 from bridge.model.conda import IndexJson, Noarch
 from bridge.model.plan import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from packaging.version import Version
 
 #: no Python has these versions, so a hull that covers them is exact.
 _ABSENT: Final = ">=2.8,<3"
@@ -172,13 +176,17 @@ def _unsaid(index: IndexJson, support: PythonSupport, abi_said: bool) -> Iterabl
     if support.cpython_only:
         wanted.append("CPython")
     if support.gil is not None:
-        wanted.append("a GIL" if support.gil else "free-threading")
+        wanted.append("Python with a GIL" if support.gil else "free-threaded Python")
     if wanted:
-        yield Loss(
-            Code.IMPLEMENTATION,
-            index.identity.stem,
-            f"only for Pythons with {' and '.join(wanted)}; no tag says so",
-        )
+        detail = f"made only for {' and '.join(wanted)}; no tag says so"
+        yield Loss(Code.IMPLEMENTATION, index.identity.stem, detail)
+
+
+def _any_patch(specifier: Specifier) -> Specifier:
+    """`python_abi` has versions like 3.12, which stand for every patch release of Python 3.12."""
+    if specifier.operator == "==" and not specifier.version.endswith(".*"):
+        return Specifier(f"=={specifier.version}.*")
+    return specifier
 
 
 def _unsayable(message: str, subject: str) -> Unsupported:
@@ -229,7 +237,10 @@ class _Reader:
             answer = to_specifiers(spec.version, absent=_ABSENT)
         except InvalidInput as error:
             raise InvalidInput(error.code, error.message, subject=self._subject, field="depends") from error
-        self._specifiers.setdefault(spec.name, []).extend(answer.specifiers)
+        specifiers = (
+            [_any_patch(one) for one in answer.specifiers] if spec.name == "python_abi" else answer.specifiers
+        )
+        self._specifiers.setdefault(spec.name, []).extend(specifiers)
         self._losses.extend(
             Loss(code, self._subject, f"{spec.name}: {detail}") for code, detail in answer.losses
         )
@@ -260,7 +271,7 @@ class _Reader:
         bound = SpecifierSet(self._specifiers.get("python_abi", []))
         if not python.to_range().is_subset(bound.to_range()):
             python = simplify([*python, *bound])
-        floors = [(one.release + (0,))[:2] for one in self._floors]
+        floors = [((*one.release, 0))[:2] for one in self._floors]
         stable = max(floors, default=None) if self._stable else None
         return PythonSupport(
             requires_python=python,

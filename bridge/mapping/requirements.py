@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -18,6 +17,9 @@ from bridge.mapping.names import NameMapper, NameSource
 from bridge.mapping.tables import DependencyKind
 from bridge.mapping.version_specs import to_specifiers
 from bridge.model.plan import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ def to_requirement(
 ) -> RequirementAnswer:
     """Translate one entry of `depends`, or of a group of `extra_depends`.
 
-    Interpreter and virtual packages give no losses here: `bridge.mapping.python` and `bridge.mapping.platforms` read
-    the same entries and say what tags cannot.
+    Interpreter and virtual packages give no losses here: `bridge.mapping.python` and
+    `bridge.mapping.platforms` read the same entries and say what tags cannot.
 
     Args:
         spec: a MatchSpec.
@@ -48,8 +50,8 @@ def to_requirement(
 
     Raises:
         InvalidInput: CB116, the spec cannot be read.
-        Unrepresentable: CB320, the spec names a file by its address, and the bare name of a Python project could
-            resolve to something else.
+        Unrepresentable: CB320, the spec names a file by its address, and the bare name of a Python project
+            could resolve to something else.
     """
     parsed = parse_spec(spec, subject=subject)
     answer = mapper.lookup(parsed.name)
@@ -144,7 +146,7 @@ def _both(markers: Sequence[str]) -> str:
 
 
 def _unneeded(spec: CondaSpec, kind: DependencyKind, subject: str) -> tuple[Loss, ...]:
-    """What is lost with a requirement that is left out; a build names an implementation, which nothing else says."""
+    """What is lost with a requirement that is left out; a build names an implementation."""
     if kind not in (DependencyKind.MUTEX, DependencyKind.RUNTIME):
         return ()
     if kind is DependencyKind.MUTEX and spec.pins_build:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import translate
 from functools import lru_cache
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -21,8 +19,13 @@ from bridge.errors import Code, InvalidInput
 from bridge.limits import DEFAULT_LIMITS
 from bridge.model.conda import CondaName
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from importlib.resources.abc import Traversable
+
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _CONDA_NAME = re.compile(r"_{0,2}[a-z0-9](?:[a-z0-9._-]*)")
+_GLOB = re.compile(r"(?=.*[*?\[])[a-z0-9._*?\[\]-]{2,64}")
 _FILES: Final = ("kinds.yaml", "libraries.yaml", "names.yaml", "notes.yaml")
 
 
@@ -88,6 +91,7 @@ class Tables:
     python: Mapping[CondaName, str]
     #: conda packages that hold no Python project.
     native: frozenset[CondaName]
+    native_patterns: tuple[re.Pattern[str], ...]
     #: exact names of kinds that never become requirements.
     kinds: Mapping[CondaName, DependencyKind]
     #: globs of the same, in the order in which they are tried.
@@ -104,6 +108,10 @@ class Tables:
             return self.kinds[name]
         return next((kind for pattern, kind in self.kind_patterns if pattern.fullmatch(name)), None)
 
+    def is_native(self, name: CondaName) -> bool:
+        """Whether the name is known to hold no Python project."""
+        return name in self.native or any(pattern.fullmatch(name) for pattern in self.native_patterns)
+
     def note(self, name: CondaName) -> Note:
         return self.notes.get(name, _NO_NOTE)
 
@@ -116,7 +124,7 @@ class _Draft:
     """Sections of one or more files while they are read."""
 
     python: dict[CondaName, str] = field(default_factory=dict)
-    native: set[CondaName] = field(default_factory=set)
+    native: dict[str, None] = field(default_factory=dict)
     kinds: dict[str, DependencyKind] = field(default_factory=dict)
     preloaded: dict[str, Preloaded] = field(default_factory=dict)
     notes: dict[CondaName, Note] = field(default_factory=dict)
@@ -125,12 +133,13 @@ class _Draft:
 def load_tables(overlays: Sequence[Path] = ()) -> Tables:
     """Read the project's data and lay the user's files over it; later files win.
 
-    An overlay has the same sections as the project's own files: `python` (conda name: distribution), `same` (list),
-    `native` (list), `kinds` (kind: list of names), `preloaded`, `notes`.
+    An overlay has the same sections as the project's own files: `python` (conda name: distribution),
+    `same` (list), `native` (list), `kinds` (kind: list of names), `preloaded`, `notes`. Lists of `native` and
+    `kinds` may hold globs.
 
     Raises:
-        InvalidInput: CB101 an overlay cannot be read, CB109 it is too large, CB111 it has another form; the error
-            names the file and the key.
+        InvalidInput: CB101 an overlay cannot be read, CB109 it is too large, CB111 it has another form; the
+            error names the file and the key.
     """
     return _tables(tuple((str(path), _read_overlay(path)) for path in overlays))
 
@@ -149,7 +158,14 @@ def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
         _merge(over, _document(content, name), name)
     return Tables(
         python={**base.python, **over.python},
-        native=frozenset((base.native - over.python.keys()) | over.native),
+        native=frozenset(
+            CondaName(name)
+            for name in (*(name for name in base.native if name not in over.python), *over.native)
+            if not _is_glob(name)
+        ),
+        native_patterns=tuple(
+            re.compile(translate(name)) for name in (*over.native, *base.native) if _is_glob(name)
+        ),
         kinds={CondaName(name): kind for name, kind in base.kinds.items() if not _is_glob(name)},
         kind_patterns=tuple(
             (re.compile(translate(name)), kind)
@@ -167,7 +183,7 @@ def _overlay(draft: _Draft) -> dict[CondaName, tuple[DependencyKind, str | None]
     answers: dict[CondaName, tuple[DependencyKind, str | None]] = {
         CondaName(name): (kind, None) for name, kind in draft.kinds.items() if not _is_glob(name)
     }
-    answers.update((name, (DependencyKind.NATIVE, None)) for name in sorted(draft.native))
+    answers.update((CondaName(name), (DependencyKind.NATIVE, None)) for name in draft.native)
     answers.update(
         (name, (DependencyKind.PYTHON, distribution)) for name, distribution in draft.python.items()
     )
@@ -215,15 +231,13 @@ def _merge(draft: _Draft, document: dict[str, Any], subject: str) -> None:
                 for key, name in _strings(value, subject, section):
                     draft.python[_conda_name(name, subject, key)] = _distribution(name, subject, key)
             case "native":
-                draft.native.update(
-                    _conda_name(name, subject, key) for key, name in _strings(value, subject, section)
-                )
+                for key, name in _strings(value, subject, section):
+                    draft.native[_name_or_glob(name, subject, key)] = None
             case "kinds":
                 for kind, names in _mapping(value, subject, section).items():
                     found = _kind(kind, subject, f"{section}.{kind}")
-                    draft.kinds.update(
-                        (name, found) for _, name in _strings(names, subject, f"{section}.{kind}")
-                    )
+                    for key, name in _strings(names, subject, f"{section}.{kind}"):
+                        draft.kinds[_name_or_glob(name, subject, key)] = found
             case "preloaded":
                 for stem, entry in _mapping(value, subject, section).items():
                     draft.preloaded[stem] = _preloaded(stem, entry, subject, f"{section}.{stem}")
@@ -283,6 +297,10 @@ def _conda_name(name: str, subject: str, key: str) -> CondaName:
     if not _CONDA_NAME.fullmatch(name) or len(name) > 64:
         raise _malformed(f"{name!r} is not a conda package name", subject, key)
     return CondaName(name)
+
+
+def _name_or_glob(name: str, subject: str, key: str) -> str:
+    return name if _GLOB.fullmatch(name) else _conda_name(name, subject, key)
 
 
 def _distribution(name: Any, subject: str, key: str) -> str:

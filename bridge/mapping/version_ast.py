@@ -148,12 +148,12 @@ def _both(tokens: list[str | Anything | Constraint], start: int, depth: int) -> 
 def _one(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
     if start >= len(tokens):
         raise ValueError("version spec ends too early")
-    token = tokens[start]
-    if token == "(":
+    first = tokens[start]
+    if first == "(":
         node, position = _either(tokens, start + 1, depth + 1)
         if position >= len(tokens) or tokens[position] != ")":
             raise ValueError("version spec has an open parenthesis")
         return node, position + 1
-    if isinstance(token, str):
-        raise ValueError(f"version spec has {token!r} where a version should be")
-    return token, start + 1
+    if not isinstance(first, str):
+        return first, start + 1
+    raise ValueError(f"version spec has {first!r} where a version should be")

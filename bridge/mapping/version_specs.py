@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from typing import TYPE_CHECKING
 
 from packaging.ranges import VersionRange
 from packaging.specifiers import Specifier, SpecifierSet
@@ -12,10 +13,12 @@ from packaging.version import Version
 
 from bridge.errors import Code, InvalidInput
 from bridge.mapping import intervals
-from bridge.mapping.intervals import Intervals
 from bridge.mapping.version_ast import AllOf, AnyOf, Anything, Constraint, Node, Operator, parse
 from bridge.mapping.versions import VersionRule, to_pep440
 from bridge.model.conda import CondaVersion
+
+if TYPE_CHECKING:
+    from bridge.mapping.intervals import Intervals
 
 #: an upper bound that only serves to keep pre-releases of `release` out, which `<` of PEP 440 does by itself.
 _BEFORE_PRERELEASES = re.compile(
@@ -53,8 +56,9 @@ Meaning = Accepted | Every | Either
 class SpecifierAnswer:
     """PEP 440 specifiers for a conda version spec.
 
-    The specifiers accept every final and post release that the spec accepts, and no other unless `losses` says so.
-    Pre-releases are left out of the comparison: conda has no rule for them, PEP 440 leaves them to the installer.
+    The specifiers accept every final and post release that the spec accepts, and no other unless `losses`
+    says so. Pre-releases are left out of the comparison: conda has no rule for them, PEP 440 leaves them to
+    the installer.
     """
 
     specifiers: SpecifierSet
@@ -74,8 +78,8 @@ def to_specifiers(text: str, *, absent: str = "") -> SpecifierAnswer:
         absent: PEP 440 specifiers of versions that are known not to exist, so that accepting them is no loss.
 
     Returns:
-        the specifiers with `CB204` where a union became its hull, `CB205` where a bound could not be said, and
-        `CB219` where a version had to be respelled.
+        the specifiers, with `CB204` where a union became its hull, `CB205` where a bound could not be said,
+        and `CB219` where a version had to be respelled.
 
     Raises:
         InvalidInput: CB116, conda cannot read it.
@@ -195,7 +199,7 @@ def _specifiers(constraint: Constraint, losses: list[Detail]) -> tuple[Specifier
 
 
 def _spell(operator: Operator, version: Version, losses: list[Detail]) -> tuple[Specifier, ...]:
-    """PEP 440's words for one operator; `version` may have any segment, some operators allow only some of them."""
+    """PEP 440's words for one operator; some of them do not take every segment of a version."""
     match operator:
         case Operator.EQUAL:
             return (Specifier(f"=={version}"),)

@@ -12,7 +12,7 @@ from packaging.version import Version
 from bridge.errors import Code, InvalidInput
 from bridge.model.conda import CondaVersion
 
-#: `1.1.1w`, `9e`: a letter after the release counts patch releases, whatever PEP 440 reads into `a`, `b` and `c`.
+#: `1.1.1w`, `9e`: a letter after the release counts patch releases, whatever PEP 440 reads into `a` or `c`.
 _LETTER = re.compile(r"((?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*)([a-z])")
 #: `2023c`: the n-th release of a year.
 _YEAR = re.compile(r"([0-9]{4})([a-z])")
@@ -56,21 +56,20 @@ def to_pep440(version: CondaVersion, *, subject: str | None = None) -> VersionAn
         subject: the file that it comes from, for the error.
 
     Raises:
-        InvalidInput: CB115, nothing is left once characters that no version may have are gone.
+        InvalidInput: CB115, it has no letter or digit, or a number beyond all measure.
     """
     answer = _answer(version.strip().lower())
     if answer is None:
-        raise InvalidInput(
-            Code.BAD_IDENTIFIER, f"{version!r} is not a version", subject=subject, field="version"
-        )
+        message = f"{version[:64]!r} is not a version"
+        raise InvalidInput(Code.BAD_IDENTIFIER, message, subject=subject, field="version")
     return answer
 
 
 def to_conda(version: Version) -> CondaVersion:
     """The conda version of a PEP 440 version, such that versions of equal release length keep their order.
 
-    A development release is attached (`1.0dev1`): conda sorts `1.0.dev1` above `1.0a1`. The local label is left out,
-    because conda sorts `1.0+cu118` below `1.0`; it belongs in the build string.
+    A development release is attached (`1.0dev1`): conda sorts `1.0.dev1` above `1.0a1`. The local label is
+    left out, because conda sorts `1.0+cu118` below `1.0`; it belongs in the build string.
     """
     public = version.public
     if version.dev is not None and version.pre is None and version.post is None:

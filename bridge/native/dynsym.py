@@ -30,7 +30,7 @@ _SHN_UNDEF: Final = 0
 
 #: libraries with a million dynamic symbols exist; none is known with ten.
 _SYMBOL_LIMIT: Final = 8_000_000
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 
 
 def symbol_count(image: Image) -> int | None:
@@ -120,10 +120,11 @@ def _by_gnu_hash(image: Image) -> int | None:
     highest = max((fields[0] for fields in _records(image, word, table, buckets)), default=0)
     if highest < first or not highest:
         return None
-    for symbol in range(highest, highest + _SYMBOL_LIMIT):
-        (value,) = view.unpack(word, chains + (symbol - first) * word.size, what)
-        if value & 1:  # end of the chain
-            return symbol + 1
+    last_chain = chains + (highest - first) * word.size
+    room = min(_SYMBOL_LIMIT, max(0, len(view) - last_chain) // word.size)
+    for position, fields in enumerate(_records(image, word, last_chain, room)):
+        if fields[0] & 1:  # the end of the chain
+            return highest + position + 1
     return None
 
 

@@ -15,7 +15,9 @@ from bridge.model.payload import BytePatch
 from bridge.native import rpath
 
 if TYPE_CHECKING:
-    from bridge.model.payload import ElfFacts
+    from collections.abc import Iterable
+
+    from bridge.model.payload import ElfFacts, Occurrence
 
 
 def plan_rpath(elf: ElfFacts, new: str, *, subject: str | None = None) -> BytePatch | None:
@@ -56,7 +58,7 @@ def relocated_rpath(
     """Translate the RPATH of a file from its place in a prefix to its place in the `shared` layout.
 
     Entries that lead to the same place from the new one are kept as spelled; repeated entries collapse.
-    Directories beside the prefix that the package was built in are left out, as they existed for its build only.
+    Directories beside the prefix that the package was built in are left out: they existed for its build only.
 
     Args:
         path_in_prefix: of the file.
@@ -82,6 +84,14 @@ def relocated_rpath(
         elif not (build_directory and entry.startswith(build_directory)):
             raise _refusal(f"the RPATH entry {entry} leads out of the prefix", path_in_prefix)
     return ":".join(new)
+
+
+def outside_rpath(occurrences: Iterable[Occurrence], elf: ElfFacts) -> tuple[Occurrence, ...]:
+    """Leave out the placeholders that are part of the RPATH, which `plan_rpath` overwrites as a whole."""
+    if elf.rpath is None:
+        return tuple(occurrences)
+    start, end = elf.rpath.offset, elf.rpath.offset + len(elf.rpath.value.encode())
+    return tuple(found for found in occurrences if not start <= found.offset < end)
 
 
 @dataclass(frozen=True, slots=True)

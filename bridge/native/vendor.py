@@ -89,7 +89,8 @@ def plan_vendoring(
 
     Raises:
         Unrepresentable: CB305, a library is nowhere in the prefix, or is Python itself; CB304, a module is
-            not in site-packages, so that nothing leads from it to the libraries.
+            not in site-packages, so that nothing leads from it to the libraries; CB309, two libraries would
+            get one name.
     """
     search = _Search(tuple(sorted(modules, key=lambda module: module.target)), prefix, policy)
     extra = [search.by_name(name) for name in sorted(set(dlopened))]
@@ -97,8 +98,7 @@ def plan_vendoring(
     libraries = {
         path: _library(found, libs_dir, keep_name=path in extra) for path, found in search.found.items()
     }
-    # Two packages may bring the same bytes, of which one copy serves both.
-    by_target = {library.target: library for library in libraries.values()}
+    by_target = _by_target(libraries.values())
     patches: dict[str, ElfPatch] = {}
     for module in search.modules:
         patch = _patch(module.target, module.elf, search.needs[module.path], libraries, libs_dir, bool(extra))
@@ -158,7 +158,7 @@ class _Search:
 
     def by_name(self, name: str) -> str:
         """Take a library along by its name in the prefix's `lib`; returns its real path."""
-        file = self.prefix.find(f"{_LIB}/{name}")
+        file = None if "/" in name else self.prefix.find(f"{_LIB}/{name}")
         if file is None or file.elf is None:
             raise _not_found(name, "the package, at run time")
         self._take(file, name)
@@ -177,7 +177,8 @@ class _Search:
         candidates = (
             self.prefix.find(f"{directory}/{name}")
             for directory in [*directories, _LIB]
-            if directory is not None
+            # A name with a slash is a path for the loader, and not searched for.
+            if directory is not None and "/" not in name
         )
         file = next((file for file in candidates if file is not None and _loads(elf, file.elf)), None)
         # A package's private copy of a system library stays in use; anything else is left to the system.
@@ -208,11 +209,26 @@ def _loads(elf: ElfFacts, other: ElfFacts | None) -> bool:
 
 def _library(found: _Found, libs_dir: str, *, keep_name: bool) -> VendoredLibrary:
     file = found.file
-    soname = found.elf.soname or found.name
+    # A soname is whatever the file says, and becomes a file name here.
+    soname = found.elf.soname
+    if not soname or "/" in soname:
+        soname = found.name
     name = found.name if keep_name else unique_name(soname, file.sha256)
     return VendoredLibrary(
         file.provider, file.path, soname, name, f"{libs_dir}/{name}", file.sha256, found.elf
     )
+
+
+def _by_target(libraries: Iterable[VendoredLibrary]) -> dict[str, VendoredLibrary]:
+    """Where two packages bring the same bytes, one copy serves both."""
+    found: dict[str, VendoredLibrary] = {}
+    for library in libraries:
+        other = found.setdefault(library.target, library)
+        if other.sha256 != library.sha256:
+            raise Unrepresentable(
+                Code.COLLISION, f"{other.path} and {library.path} would share a name", subject=library.target
+            )
+    return found
 
 
 def unique_name(soname: str, sha256: bytes) -> str:

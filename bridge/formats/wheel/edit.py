@@ -55,31 +55,7 @@ def rewrite_wheel(
         Unrepresentable: `CB309`, the name of a new member is unsafe or clashes.
     """
     with WheelArchive(source, limits) as archive:
-        record_name = f"{archive.dist_info}/RECORD"
-        record = _checked_record(archive, record_name)
-        for name in remove:
-            if name not in archive.members or name == record_name:
-                raise InvalidInput(
-                    Code.MISSING_METADATA, "there is no such file to remove", subject=source.name, field=name
-                )
-        added = sorted(replace.keys() - archive.members.keys())
-        _check_names(archive, remove, added)
-        contents = {**replace, record_name: _new_record(record, record_name, replace, remove, added)}
-        with ZipOutput(destination) as output:
-            run: list[ArchiveMember] = []
-            for name, member in archive.members.items():
-                if name in remove:
-                    _copy_run(output, archive, run)
-                elif name in contents:
-                    _copy_run(output, archive, run)
-                    for new in added if name == record_name else ():
-                        blank = new_entry(new, executable=False, offset=0, size=0)
-                        _put(output, blank, contents[new])
-                    _put(output, member.entry, contents[name])
-                else:
-                    run.append(member)
-            _copy_run(output, archive, run)
-            output.commit()
+        _rewrite(archive, destination, replace, remove)
     return digest_of(destination)
 
 
@@ -103,8 +79,39 @@ def retag(source: Path, out_dir: Path, tags: frozenset[Tag]) -> tuple[Path, Whee
     with WheelArchive(source) as archive:
         name = f"{archive.dist_info}/WHEEL"
         wheel = parse_wheel_file(archive.read(name), source.name)
-    destination = out_dir / str(filename)
-    return destination, rewrite_wheel(source, destination, replace={name: wheel.with_tags(tags).to_bytes()})
+        destination = out_dir / str(filename)
+        _rewrite(archive, destination, {name: wheel.with_tags(tags).to_bytes()}, ())
+    return destination, digest_of(destination)
+
+
+def _rewrite(
+    archive: WheelArchive, destination: Path, replace: Mapping[str, bytes], remove: Collection[str]
+) -> None:
+    record_name = f"{archive.dist_info}/RECORD"
+    record = _checked_record(archive, record_name)
+    for name in remove:
+        if name not in archive.members or name == record_name:
+            raise InvalidInput(
+                Code.MISSING_METADATA, "there is no such file to remove", subject=archive.subject, field=name
+            )
+    added = sorted(replace.keys() - archive.members.keys())
+    _check_names(archive, remove, added)
+    contents = {**replace, record_name: _new_record(record, record_name, replace, remove, added)}
+    with ZipOutput(destination) as output:
+        run: list[ArchiveMember] = []
+        for name, member in archive.members.items():
+            if name in remove:
+                _copy_run(output, archive, run)
+            elif name in contents:
+                _copy_run(output, archive, run)
+                for new in added if name == record_name else ():
+                    blank = new_entry(new, executable=False, offset=0, size=0)
+                    _put(output, blank, contents[new])
+                _put(output, member.entry, contents[name])
+            else:
+                run.append(member)
+        _copy_run(output, archive, run)
+        output.commit()
 
 
 def _checked_record(archive: WheelArchive, record_name: str) -> tuple[RecordEntry, ...]:

@@ -13,6 +13,8 @@ from typing import Final
 
 #: a zip header holds the length of a name in 16 bits.
 _LONGEST: Final = 0xFFFF
+#: terminal names (ncurses) that differ in case alone; only systems that tell them apart have such a tree.
+_TERMINFO: Final = "/share/terminfo/"
 _CONTROLS: Final = frozenset(map(chr, (*range(0x20), 0x7F, *range(0x80, 0xA0))))
 
 
@@ -120,7 +122,8 @@ class MemberNames:
         for tree in self._trees:
             if name.startswith(tree):
                 return _folded(tree) + unicodedata.normalize("NFC", name[len(tree) :])
-        return _folded(name)
+        head, tree, rest = f"/{name}".partition(_TERMINFO)
+        return _folded(head[1:] + tree) + unicodedata.normalize("NFC", rest) if tree else _folded(name)
 
 
 def _folded(name: str) -> str:

@@ -34,6 +34,7 @@ class OrderedWork:
         if threads < 1:
             raise ValueError("at least one thread is needed")
         self._pool = ThreadPoolExecutor(threads, "wheel-writer") if threads > 1 else None
+        self._line = ThreadPoolExecutor(1, "wheel-writer-line") if threads > 1 else None
         self._window = window
         self._weight = 0
         self._jobs: deque[_Job] = deque()
@@ -51,6 +52,17 @@ class OrderedWork:
         self._jobs.append(_Job(weight, self._pool.submit(task), place))
         self._weight += weight
 
+    def in_line(self, task: Callable[[], object]) -> Callable[[], object]:
+        """Run `task` after every earlier one given here, on a thread for these alone.
+
+        Returns:
+            What waits until it has run.
+        """
+        if self._line is None:
+            task()
+            return lambda: None
+        return self._line.submit(task).result
+
     def settle(self) -> None:
         """Hand on every result still due."""
         while self._jobs:
@@ -59,8 +71,9 @@ class OrderedWork:
     def close(self) -> None:
         """Drop what is not done and end the workers."""
         self._jobs.clear()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._line):
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
 
     def _place_next(self) -> None:
         job = self._jobs.popleft()

@@ -1,15 +1,15 @@
 """Writing a wheel: streamed, in parallel, in bounded memory, and always the same bytes.
 
-The calling thread reads and hashes large members; workers hash small ones and compress; the calling thread
-writes results in order. Small files travel in batches, so that a task is worth its overhead. Members stand in
-the order of the calls, RECORD last.
+The calling thread reads; workers hash and compress, the chunks of a large member hashed in order on a thread
+of their own; the calling thread writes results in order. Small files travel in batches, so that a task is
+worth its overhead. Members stand in the order of the calls, RECORD last.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -32,7 +32,7 @@ from bridge.formats.wheel.zip_output import ZipOutput
 from bridge.limits import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -235,8 +235,8 @@ class WheelWriter:
             data = self._read(reader, min(CHUNK, left), file.names[0])
             left -= len(data)
             task = partial(_pack_chunk, data, dictionary, last=not left, compression=self._compression)
-            self._work.submit(len(data), task, partial(self._grow, member, len(data)))
-            member.hasher.update(data)
+            hashed = self._work.in_line(partial(member.hasher.update, data))
+            self._work.submit(len(data), task, partial(self._grow, member, len(data), hashed))
             dictionary = data[-DICTIONARY:]
         self._work.submit(0, lambda: member, self._end)
 
@@ -248,15 +248,25 @@ class WheelWriter:
         file = packed.file
         self._record(file, packed.digest)
         for name in file.names:
-            entry = new_entry(name, executable=file.executable, offset=self._output.position, size=file.size)
-            entry = replace(entry, method=packed.method, crc=packed.crc, compressed_size=len(packed.payload))
+            entry = new_entry(
+                name,
+                executable=file.executable,
+                offset=self._output.position,
+                size=file.size,
+                method=packed.method,
+                crc=packed.crc,
+                compressed_size=len(packed.payload),
+            )
             self._output.put(entry, packed.payload)
 
     def _begin(self, member: _Growing) -> None:
         member.offset = self._output.position
         self._output.begin(self._growing_entry(member))
 
-    def _grow(self, member: _Growing, length: int, chunk: tuple[bytes, int]) -> None:
+    def _grow(
+        self, member: _Growing, length: int, hashed: Callable[[], object], chunk: tuple[bytes, int]
+    ) -> None:
+        hashed()
         payload, crc = chunk
         self._output.append(payload)
         member.compressed_size += len(payload)
@@ -266,18 +276,18 @@ class WheelWriter:
         self._record(member.file, member.hasher.digest())
         written = self._output.end(self._growing_entry(member))
         for name in member.file.names[1:]:
-            alias = new_entry(
-                name, executable=member.file.executable, offset=self._output.position, size=written.size
-            )
-            alias = replace(
-                alias, method=written.method, crc=written.crc, compressed_size=written.compressed_size
-            )
-            self._output.repeat(written, alias)
+            self._output.repeat(written, name)
 
     def _growing_entry(self, member: _Growing) -> Entry:
-        file = member.file
-        entry = new_entry(file.names[0], executable=file.executable, offset=member.offset, size=file.size)
-        return replace(entry, method=member.method, crc=member.crc, compressed_size=member.compressed_size)
+        return new_entry(
+            member.file.names[0],
+            executable=member.file.executable,
+            offset=member.offset,
+            size=member.file.size,
+            method=member.method,
+            crc=member.crc,
+            compressed_size=member.compressed_size,
+        )
 
     def _record(self, file: _File, digest: bytes) -> None:
         if file.expected not in (None, digest):

@@ -78,8 +78,8 @@ class ZipDirectory:
         """Every member, in the order in which they lie in the file.
 
         Raises:
-            InvalidInput: `CB101`, not a zip archive; `CB125`, two records disagree, or there are bytes that no
-                record accounts for; `CB109`, a limit.
+            InvalidInput: `CB101`, not a zip archive; `CB125`, two records disagree, or there are bytes that
+                no record accounts for; `CB109`, a limit.
         """
         count, offset, size = self._find()
         if count > self._limits.members or size > self._limits.info_size:

@@ -82,13 +82,22 @@ class Entry:
         return self.name.encode("utf-8")
 
 
-def new_entry(name: str, *, executable: bool, offset: int, size: int) -> Entry:
-    """An empty deflated member of `size` bytes at `offset`; what is not known yet is zero."""
+def new_entry(
+    name: str,
+    *,
+    executable: bool,
+    offset: int,
+    size: int,
+    method: int = DEFLATED,
+    crc: int = 0,
+    compressed_size: int = 0,
+) -> Entry:
+    """A regular file at `offset`, with the fixed date; what is not known yet is zero."""
     return Entry(
         name=name,
-        method=DEFLATED,
-        crc=0,
-        compressed_size=0,
+        method=method,
+        crc=crc,
+        compressed_size=compressed_size,
         size=size,
         offset=offset,
         external_attributes=(stat.S_IFREG | (0o755 if executable else 0o644)) << 16,

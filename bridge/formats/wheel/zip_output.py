@@ -16,6 +16,7 @@ from bridge.formats.wheel.compression import inflater
 from bridge.formats.wheel.zip_format import (
     CLASSIC,
     STORED,
+    UTF8_FLAG,
     Entry,
     Thresholds,
     central_header,
@@ -92,8 +93,10 @@ class ZipOutput:
         self._entries.append(entry)
         return entry
 
-    def repeat(self, original: Entry, entry: Entry) -> None:
-        """Write `entry` with the compressed bytes of `original`, a member of this archive."""
+    def repeat(self, original: Entry, name: str) -> None:
+        """Write the compressed bytes of `original`, a member of this archive, under another name too."""
+        flags = 0 if name.isascii() else UTF8_FLAG
+        entry = replace(original, name=name, offset=self._position, flags=flags)
         start = original.offset + len(local_header(original, self._thresholds))
         self._write(local_header(entry, self._thresholds))
         self._copy(self._file, start, original.compressed_size)

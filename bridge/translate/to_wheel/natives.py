@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import Code, Unrepresentable, Unsupported
@@ -103,25 +103,40 @@ def refuse_platform(request: Request) -> None:
 
 
 def shared_edits(request: Request, path: str, facts: FileFacts) -> tuple[Edit, ...]:
-    """Point a module in site-packages at the mirrored prefix; inside the mirror every RPATH holds as it is.
+    """Point a module in site-packages at the mirrored prefix; inside the mirror relative RPATHs hold as they are.
 
     Raises:
         Unrepresentable: the RPATH leads elsewhere or does not fit in place (`CB304`).
     """
+    if facts.elf is None or not _linked(request, facts):
+        return ()
     place = place_of(path, request.index.noarch)
-    if facts.elf is None or not _linked(request, facts) or place.area is not Area.SITE_PACKAGES:
-        return ()
-    libs = f"{SHARED_ROOT}/lib"
     if facts.elf.rpath is None:
-        _refuse_unreachable(request, path, facts.elf)
+        if place.area is Area.SITE_PACKAGES:
+            _refuse_unreachable(request, path, facts.elf)
         return ()
-    site_packages = path.removesuffix(place.relative).rstrip("/")
-    new = relocated_rpath(path, facts.elf.rpath.value, site_packages=site_packages, libs_dir=libs)
+    entry = next((entry for entry in request.metadata.paths if entry.path == path), None)
     try:
+        new = relocated_rpath(
+            path,
+            facts.elf.rpath.value,
+            site_packages=_site_packages(request),
+            libs_dir=f"{SHARED_ROOT}/lib",
+            placeholder=None if entry is None else entry.prefix_placeholder,
+        )
         patch = plan_rpath(facts.elf, new)
     except Unrepresentable as error:
         raise Unrepresentable(error.code, error.message, subject=request.origin.filename, field=path) from error
     return () if patch is None else (patch,)
+
+
+def _site_packages(request: Request) -> str:
+    """The package's site-packages, relative to the prefix; where it has none, any path does."""
+    for path in request.survey.order:
+        place = place_of(path, request.index.noarch)
+        if place.area is Area.SITE_PACKAGES:
+            return path.removesuffix(place.relative).rstrip("/")
+    return "site-packages"
 
 
 def _linked(request: Request, facts: FileFacts) -> bool:
@@ -159,6 +174,7 @@ def demand(
     facts = [request.survey.files[path] for path in sorted(carried) if path in request.survey.files]
     facts = [item for item in facts if is_binary(item, request.index.subdir)]
     elfs = [item.elf for item in facts if item.elf is not None] + [vendored[name] for name in sorted(vendored)]
+    programs = [elf for elf in elfs if elf.interpreter is not None and elf.soname is None]
     has_binaries = bool(vendored or facts)
     minimums = [item.macho.minimum_os for item in facts if item.macho is not None and item.macho.minimum_os]
     macos = max(minimums, default=None)
@@ -167,8 +183,16 @@ def demand(
         return SystemDemand(macos=macos, has_binaries=has_binaries)
     shipped = {posixpath.basename(planned.target) for planned in files}
     shipped |= {elf.soname for elf in elfs if elf.soname is not None}
-    floor = policy.floor(elfs, shipped=shipped)
     losses = []
+    floor = policy.floor(elfs, shipped=shipped)
+    libraries = [elf for elf in elfs if elf not in programs]
+    if programs and libraries and request.options.layout is not Layout.VENDORED:
+        # What Python loads decides the tag: a tool beside a library must not keep the library from older systems.
+        loaded = policy.floor(libraries, shipped=shipped)
+        if loaded.glibc != floor.glibc:
+            detail = f"programs of the package need {', '.join(floor.reasons)}, more than the wheel's tag promises"
+            losses.append(Loss(Code.PROGRAM_DEMAND, "bin", detail))
+        floor = replace(loaded, external=floor.external)
     for name in floor.external:
         if not native_requirements or name.partition(".so")[0] in _RUNTIME_LIBRARIES:
             detail = f"{name} is neither in the wheel, nor in what it requires, nor promised by manylinux"
@@ -176,7 +200,7 @@ def demand(
     return SystemDemand(
         glibc=floor.glibc,
         macos=macos,
-        external=bool(losses),
+        external=any(loss.code is Code.SYSTEM_LIBRARY for loss in losses),
         has_binaries=has_binaries,
         losses=tuple(losses),
     )

@@ -13,6 +13,7 @@ from bridge.model.conda import FileMode, PathEntry
 from bridge.model.payload import FileFacts
 from bridge.model.plan import Edit, Loss, ShebangEdit, TextEdit
 from bridge.native.placeholder import patch_for
+from bridge.native.relocate import outside_rpath
 from bridge.translate.to_wheel.request import FIXED_PREFIX
 
 _SHEBANG: Final = re.compile(rb"#![ \t]*(?P<program>[^ \t\r\n]+)[ \t]*(?P<arguments>[^\r\n]*)")
@@ -76,7 +77,9 @@ def binary_edits(facts: FileFacts, entry: PathEntry, values: Mapping[str, str]) 
     placeholder = (entry.prefix_placeholder or "").encode()
     edits: list[Edit] = []
     replacements: set[str] = set()
-    for occurrence in facts.occurrences:
+    # An RPATH is rewritten as a whole by the layout.
+    occurrences = facts.occurrences if facts.elf is None else outside_rpath(facts.occurrences, facts.elf)
+    for occurrence in occurrences:
         tail = occurrence.text[len(placeholder) :].decode("utf-8", "surrogateescape")
         value = next((value for pattern, value in values.items() if fnmatchcase(tail, pattern)), None)
         replacements.add(value or FIXED_PREFIX)

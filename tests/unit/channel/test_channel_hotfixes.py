@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import ChannelRecord, open_channel
 from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.artifact import open_artifact
+from bridge.formats.conda.index_json import parse_index
 from bridge.limits import DEFAULT_LIMITS
 from bridge.model.conda import IndexJson, Noarch, Origin
 
 from .conftest import document, record, write_channel
 
-index_json = pytest.importorskip("bridge.formats.conda.index_json")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def pair(tmp_path: Path) -> Callable[[dict[str, Any], dict[str, Any]], tuple[Ind
     def make(own: dict[str, Any], stated: dict[str, Any]) -> tuple[IndexJson, ChannelRecord]:
         channel = open_channel(write_channel(tmp_path, {"linux-64": document(stated)}), subdirs=["linux-64"])
         data = json.dumps(own).encode()
-        return index_json.parse_index(data, DEFAULT_LIMITS, subject="a"), channel.records(stated["name"])[0]
+        return parse_index(data, DEFAULT_LIMITS, subject="a"), channel.records(stated["name"])[0]
 
     return make
 
@@ -74,14 +76,17 @@ def test_the_channel_wins_and_every_difference_is_recorded(pair: Any) -> None:
 
 
 def test_what_a_record_leaves_out_is_kept(pair: Any) -> None:
-    index, stated = pair(record("a", license="MIT", timestamp=1_600_000_000_000, noarch="generic"), record("a"))
+    index, stated = pair(
+        record("a", license="MIT", timestamp=1_600_000_000_000, noarch="generic"), record("a")
+    )
     fixed, losses = hotfixed(index, stated)
     assert (fixed.license, fixed.timestamp, fixed.noarch) == ("MIT", 1_600_000_000_000, Noarch.GENERIC)
     assert losses == ()
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("name", "b"), ("version", "1.1"), ("build", "1"), ("subdir", "noarch"), ("noarch", "python")]
+    ("field", "value"),
+    [("name", "b"), ("version", "1.1"), ("build", "1"), ("subdir", "noarch"), ("noarch", "python")],
 )
 def test_a_record_of_something_else_is_refused(pair: Any, field: str, value: str) -> None:
     index, stated = pair(record("a"), record("a", noarch="generic"))
@@ -103,7 +108,9 @@ def test_a_record_of_something_else_is_refused(pair: Any, field: str, value: str
         ({"size": 8}, "size"),
     ],
 )
-def test_other_bytes_than_the_channel_means_are_refused(pair: Any, stated: dict[str, Any], wrong: str | None) -> None:
+def test_other_bytes_than_the_channel_means_are_refused(
+    pair: Any, stated: dict[str, Any], wrong: str | None
+) -> None:
     values = {"sha256": "a" * 64, "md5": "a" * 32, "size": 7, **stated}
     _, found = pair(record("a"), record("a", **values))
     origin = Origin("a-1.0-0.conda", "a" * 64, "a" * 32, 7)
@@ -113,3 +120,22 @@ def test_other_bytes_than_the_channel_means_are_refused(pair: Any, stated: dict[
     with pytest.raises(InvalidInput) as caught:
         check_digest(found, origin)
     assert (caught.value.code, caught.value.field) == (Code.HASH, wrong)
+
+
+@pytest.mark.corpus
+def test_real_hotfixes_are_found_in_a_real_channel(miniforge: Path) -> None:
+    channel = open_channel(miniforge, subdirs=["linux-64"])
+    changed = {}
+    for path in sorted(miniforge.glob("*/*-*")):
+        stated = channel.find(path.name, subdir=path.parent.name)
+        assert stated is not None
+        with open_artifact(path) as artifact:
+            check_digest(stated, artifact.origin())
+            fixed, losses = hotfixed(artifact.metadata().index, stated)
+        assert sorted(fixed.depends) == sorted(stated.index.depends)
+        changed.update({path.name.rsplit("-", 2)[0]: losses} if losses else {})
+    detail = "libzlib >=1.2.13,<1.3.0a0 -> libzlib >=1.2.13,<2.0.0a0"
+    assert {name: [loss.detail for loss in losses] for name, losses in changed.items()} == {
+        "tk": [detail],
+        "zstd": [detail],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from bridge.errors import Code, InvalidInput
 
 from .conftest import document, record, write_channel
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HOST = "https://conda.example"
 
 
@@ -19,7 +22,10 @@ HOST = "https://conda.example"
     ("address", "shown"),
     [
         ("https://user:secret@conda.example/c", "https://conda.example/c"),
-        ("https://conda.example/t/secret/c/linux-64/a-1-0.conda", "https://conda.example/c/linux-64/a-1-0.conda"),
+        (
+            "https://conda.example/t/secret/c/linux-64/a-1-0.conda",
+            "https://conda.example/c/linux-64/a-1-0.conda",
+        ),
         ("https://secret@conda.example:8443/t/secret/c", "https://conda.example:8443/c"),
         ("https://conda.example/t/secret", "https://conda.example"),
         ("https://conda.example/c?token=secret#secret", "https://conda.example/c"),
@@ -86,7 +92,9 @@ def test_a_base_url_keeps_the_credentials_of_the_channel_and_takes_no_others() -
     assert where.base_of("noarch", "https://other:x@conda.example/d") == "https://me:secret@conda.example/d/"
 
 
-@pytest.mark.parametrize("base_url", ["../..", "/etc", "file:///etc", "https://conda.example/c", "..%2f..%2f.."])
+@pytest.mark.parametrize(
+    "base_url", ["../..", "/etc", "file:///etc", "https://conda.example/c", "..%2f..%2f.."]
+)
 def test_a_base_url_that_leaves_the_directory_is_refused(tmp_path: Path, base_url: str) -> None:
     content = document(record("a"))
     content["info"]["base_url"] = base_url

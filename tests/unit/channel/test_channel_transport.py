@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 import zstandard
@@ -16,58 +12,7 @@ from bridge.channel import transport
 from bridge.channel.repodata import open_channel
 from bridge.errors import Code, InvalidInput
 
-from .conftest import document, record
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-class Server:
-    """Answers by path, and remembers what it was asked."""
-
-    def __init__(self, port: int) -> None:
-        self.host = f"127.0.0.1:{port}"
-        self.answers: dict[str, Answer] = {}
-        self.asked: list[tuple[str, str | None]] = []
-
-    def url(self, path: str, user: str = "") -> str:
-        return f"http://{user}{self.host}{path}"
-
-
-@contextmanager
-def serving() -> Iterator[Server]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            server.asked.append((self.path, self.headers["Authorization"]))
-            status, headers, body = server.answers.get(self.path, (404, {}, b""))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = Server(http.server_port)
-    thread = Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    with serving() as found:
-        yield found
+from .conftest import Server, document, record, serving
 
 
 def test_a_remote_channel_is_read_compressed_where_it_can_be(server: Server) -> None:
@@ -114,7 +59,13 @@ def test_a_redirection_on_the_same_host_keeps_the_credentials(server: Server) ->
 
 @pytest.mark.parametrize(
     "target",
-    ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://169.254.169.254/latest", "http://localhost/x", "http://a@b/x"],
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://169.254.169.254/latest",
+        "http://localhost/x",
+        "http://a@b/x",
+    ],
 )
 def test_a_redirection_to_another_scheme_or_inside_is_refused(server: Server, target: str) -> None:
     server.answers["/a"] = (302, {"Location": target}, b"")
