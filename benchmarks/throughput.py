@@ -1,4 +1,4 @@
-"""How fast a large conda package becomes a wheel: against a straightforward conversion and the machine's limit.
+"""How fast a large conda package becomes a wheel, against a plain conversion and the machine's limit.
 
 One command: `python benchmarks/throughput.py [--wheel PATH | --size MB]`. See README.md beside this file.
 """
@@ -22,7 +22,7 @@ import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zstandard
 from packaging.tags import parse_tag
@@ -116,33 +116,31 @@ def _limit(conda_path: Path, compression: Compression) -> dict[str, float]:
     """CPU seconds of the unavoidable steps over the same bytes, each alone on one core."""
     seconds = dict.fromkeys(("zstd", "sha256", "crc32", "deflate"), 0.0)
 
-    def timed(step: str, work: Callable[[], object]) -> object:
+    def timed(step: str, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         start = time.process_time()
-        result = work()
+        result = work(*arguments, **options)
         seconds[step] += time.process_time() - start
         return result
 
     with zipfile.ZipFile(conda_path) as archive, archive.open(_pkg_member(archive)) as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=MIB // 4)
-        while timed("zstd", lambda: reader.read(MIB)):
+        while timed("zstd", reader.read, MIB):
             pass
     for member, stream in _payload(conda_path):
-        left, previous, hasher = member.size, b"", hashlib.sha256()
+        left, dictionary, hasher = member.size, b"", hashlib.sha256()
         large = member.size > codec.LARGE_FILE
         while left:
             data = stream.read(min(left, codec.CHUNK) if large else left)
             left -= len(data)
-            timed("sha256", lambda: hasher.update(data))  # noqa: B023
-            timed("crc32", lambda: codec.crc32(data))  # noqa: B023
+            timed("sha256", hasher.update, data)
+            timed("crc32", codec.crc32, data)
             if large:
-                dictionary, last = previous[-codec.DICTIONARY :], not left
                 timed(
-                    "deflate",
-                    lambda: codec.compress_chunk(data, dictionary, last=last, compression=compression),  # noqa: B023
+                    "deflate", codec.compress_chunk, data, dictionary, last=not left, compression=compression
                 )
-                previous = data
+                dictionary = data[-codec.DICTIONARY :]
             else:
-                timed("deflate", lambda: codec.compress_whole(data, compression))  # noqa: B023
+                timed("deflate", codec.compress_whole, data, compression)
     return seconds
 
 
@@ -188,9 +186,8 @@ def _package(files: Iterator[tuple[str, int, io.BufferedIOBase]], conda_path: Pa
                 info.size = size
                 tar.addfile(info, stream)
                 total += size
-        index = {
-            "name": NAME, "version": VERSION, "build": "0", "build_number": 0, "subdir": "linux-64", "depends": [],
-        }  # fmt: skip
+        index: dict[str, object] = {"name": NAME, "version": VERSION, "build": "0", "build_number": 0}
+        index |= {"subdir": "linux-64", "depends": []}
         with zipfile.ZipFile(conda_path, "w") as archive:
             archive.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
             with archive.open(f"pkg-{NAME}-{VERSION}-0.tar.zst", "w", force_zip64=True) as member:

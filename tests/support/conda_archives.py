@@ -1,7 +1,7 @@
 """Builds conda packages at test time, good ones and broken ones, from headers upwards.
 
-`make_conda(directory, files={"lib/x": b"..."})` writes a correct package; `Package` is the same in steps, so that a test
-can break exactly one thing; `tar_bytes` and `zip_bytes` write whatever they are told.
+`make_conda(directory, files={"lib/x": b"..."})` writes a correct package; `Package` is the same in steps, so
+that a test can break exactly one thing; `tar_bytes` and `zip_bytes` write whatever they are told.
 """
 
 from __future__ import annotations
@@ -219,15 +219,11 @@ def zip_bytes(
     count = listed if count is None else count
     end = b""
     if zip64:
-        end = struct.pack(
-            "<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), start
-        )
+        end = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(directory), start)
         end += struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(directory), 1)
         end += struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
     else:
-        end = struct.pack(
-            "<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(directory), start, len(comment)
-        )
+        end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(directory), start, len(comment))
     return bytes(body) + directory + end + comment + after
 
 
@@ -395,9 +391,7 @@ def _data(files: Mapping[str, Content], path: str) -> bytes:
         case HardLink():
             return _data(files, content.target)
         case Link():
-            return _data(
-                files, posixpath.normpath(posixpath.join(posixpath.dirname(path), content.target))
-            )
+            return _data(files, posixpath.normpath(posixpath.join(posixpath.dirname(path), content.target)))
         case Directory():
             return b""
 

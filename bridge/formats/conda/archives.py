@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Members = Generator[tuple[Member, PayloadReader], None, None]
 
-#: conda-build packs licence files that a build installs itself with the payload; 130 files of the packages that this was
-#: checked with lie there. Nothing that a client interprets is among them, so they are harmless.
+#: conda-build packs licence files that a build installs itself with the payload; 130 files of the packages
+#: that this was checked with lie there. Nothing that a client interprets is among them, so they are harmless.
 LATE_INFO: Final = "info/licenses"
 
 #: stands for the subdir until index.json is read: no platform allows more names beside each other.

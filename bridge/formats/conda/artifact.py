@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class CondaArtifact(Protocol):
-    """A conda package that is open for reading. Whatever it hands out has been checked; doubtful input raises."""
+    """A conda package that is open for reading: what it hands out has been checked, doubtful input raises."""
 
     @property
     def filename(self) -> str:
@@ -51,8 +51,8 @@ class CondaArtifact(Protocol):
     def members(self) -> Iterator[tuple[Member, PayloadReader]]:
         """A pass over the payload in archive order, without `info/`; hard links arrive as files.
 
-        A reader is good until the next member is asked for. Every call starts a new pass; closing or dropping the
-        iterator ends it.
+        A reader is good until the next member is asked for. Every call starts a new pass; closing or dropping
+        the iterator ends it.
 
         Raises:
             InvalidInput: any CB1xx code, at the member concerned; links are followed at the end.
@@ -60,7 +60,7 @@ class CondaArtifact(Protocol):
         ...
 
     def late_info(self) -> Mapping[str, bytes]:
-        """Files under `info/` that lie in the payload archive (licences); known after one whole pass, empty before."""
+        """Files under `info/` in the payload archive (licences); known after a whole pass, empty before."""
         ...
 
     def close(self) -> None: ...
@@ -90,8 +90,8 @@ def open_artifact(
         channel: the channel's base URL without credentials, for provenance.
 
     Raises:
-        InvalidInput: CB101, CB102 or CB103 (container), CB115 (file name), CB119 (cannot be opened); for a directory, any
-            code about `info/`.
+        InvalidInput: CB101, CB102 or CB103 (container), CB115 (file name), CB119 (cannot be opened); for a
+            directory, any code about `info/`.
     """
     if path.is_dir():
         return UnpackedDirectory(path, limits, filename=filename, subdir=subdir, channel=channel)

@@ -1,4 +1,4 @@
-"""Bytes of an archive: one shared open file, blocks made ahead in a thread, and exact reads on top of them."""
+"""Bytes of an archive: one shared open file, blocks made ahead in a thread, exact reads on top of them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ class Inline:
 class Ahead:
     """Blocks made ahead by a thread, a few at a time, so that decoding overlaps what the consumer does.
 
-    An exception of the maker is raised at its place in the sequence. `close` ends the thread and may come at any time.
+    An exception of the maker is raised at its place in the sequence. `close` ends the thread and may come at
+    any time.
     """
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
@@ -171,7 +172,7 @@ class Ahead:
                         break
                     self._queue.append(block)
                     self._condition.notify_all()
-        except BaseException as caught:  # noqa: BLE001 - handed over to the consumer's thread
+        except BaseException as caught:
             error = caught
         finally:
             Inline(self._blocks).close()

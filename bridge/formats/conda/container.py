@@ -1,8 +1,9 @@
-"""The outer archive of a `.conda` file (CEP 35): a ZIP of exactly three stored members, read without any tolerance.
+"""The outer archive of a `.conda` file (CEP 35): a ZIP of exactly three stored members, read without any
+tolerance.
 
-A ZIP says everything twice, in local headers and in the central directory. Readers that believe one of the two, or that
-search for the directory from the end, can be shown different contents; so here both must agree to the byte, the members
-must follow each other without gaps, and nothing may come before, between or after.
+A ZIP says everything twice, in local headers and in the central directory. Readers that believe one of the
+two, or that search for the directory from the end, can be shown different contents; so here both must agree
+to the byte, the members must follow each other without gaps, and nothing may come before, between or after.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ _ZIP64: Final = 0x0001
 _TIMES: Final = 0x5455
 _MAX16: Final = 0xFFFF
 _MAX32: Final = 0xFFFFFFFF
-#: three entries with names of 220 and extra fields of 64 bytes have 1 KiB; far more is not a directory of ours.
+#: three entries with names of 220 and extra fields of 64 bytes have 1 KiB; far more is not a directory of
+#: ours.
 _DIRECTORY_SIZE: Final = 64 * 1024
 #: `{"conda_pkg_format_version": 2}` and room for what builders may add.
 _FORMAT_DOCUMENT_SIZE: Final = 64 * 1024
@@ -78,8 +80,8 @@ def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
         subject: the file name, for messages.
 
     Raises:
-        InvalidInput: CB101 where it is no ZIP, CB102 for any other layout than that of CEP 35, CB103 where the inner names
-            differ from the stem.
+        InvalidInput: CB101 where it is no ZIP, CB102 for any other layout than that of CEP 35, CB103 where
+            the inner names differ from the stem.
     """
     entries, directory = _central_directory(source, subject)
     by_role = {_role(entry.name): entry for entry in entries}
@@ -113,11 +115,12 @@ def data_offset(source: ByteSource, entry: Entry, *, subject: str) -> int:
     _check_stored(flags, method, size, packed, subject, name)
     if (name, size, crc) != (entry.name, entry.size, entry.crc):
         raise _refuse(subject, "a local header differs from the directory", entry.name)
-    return entry.offset + _LOCAL.size + name_length + extra_length
+    return entry.offset + _LOCAL.size + len(rest)
 
 
 def check_layout(source: ByteSource, container: Container, *, subject: str) -> None:
-    """Check that the members and their local headers fill the file up to the directory, without gap or overlap.
+    """Check that the members and their local headers fill the file up to the directory, without gap or
+    overlap.
 
     Raises:
         InvalidInput: CB102.
@@ -197,7 +200,8 @@ def _end64(source: ByteSource, end_offset: int, subject: str) -> tuple[tuple[int
     raw = source.read_at(offset64, _END64.size + _LOCATOR64.size)
     magic, record_size, _, _, *fields = _END64.unpack_from(raw)
     locator, locator_disk, locator_offset, disks = _LOCATOR64.unpack_from(raw, _END64.size)
-    # The record must stand right before its locator, and without extensible data: no room to hide another directory.
+    # The record must stand right before its locator, and without extensible data: no room to hide another
+    # directory.
     if (
         magic != _END64_MAGIC
         or record_size != _END64.size - 12
@@ -231,7 +235,7 @@ def _central_entry(directory: bytes, place: int, subject: str) -> tuple[Entry, i
 def _with_zip64(
     extra: bytes, size: int, packed: int, offset: int | None, subject: str, name: str
 ) -> tuple[int, int, int]:
-    """Sizes and offset with those of the ZIP64 extra field, which must hold what the header refers to and no more."""
+    """Sizes and offset, from the ZIP64 extra field where the header refers to it."""
     values: list[int] | None = None
     place = 0
     while place < len(extra):
@@ -255,7 +259,8 @@ def _with_zip64(
             results.append(rest.pop(0))
         else:
             results.append(value or 0)
-    # Values that no header field refers to have no meaning; real builders repeat the sizes there, or leave zeros.
+    # Values that no header field refers to have no meaning; real builders repeat the sizes there, or leave
+    # zeros.
     if any(rest) and rest != results[: len(rest)]:
         raise _refuse(subject, "the ZIP64 extra field says something else than the header", name)
     return results[0], results[1], results[2]

@@ -1,10 +1,10 @@
-"""Bounded decoding of zstd and bzip2: window, ratio and total size are limited, and nothing may follow the data."""
+"""Bounded decoding of zstd and bzip2: window, ratio and size are limited, and nothing may follow the data."""
 
 from __future__ import annotations
 
 import bz2
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 import zstandard
 
@@ -26,7 +26,7 @@ _RESERVED: Final = 3
 
 
 class Packed:
-    """The packed bytes of one archive: a region of a source, with the CRC-32 that it should have where one is known."""
+    """The packed bytes of one archive: a region of a source, and its CRC-32 where one is known."""
 
     def __init__(
         self, source: ByteSource, offset: int, size: int, *, subject: str, field: str | None, crc: int | None
@@ -63,7 +63,7 @@ def open_zstd(packed: Packed, limits: Limits) -> ByteStream:
 
 
 def open_bz2(packed: Packed, limits: Limits) -> ByteStream:
-    """The unpacked bytes of bzip2 streams that follow each other. Errors come out of the stream: CB101 and CB109."""
+    """The unpacked bytes of consecutive bzip2 streams. Errors come out of the stream: CB101 and CB109."""
     return _stream(packed, _capped(bz2_blocks(packed.blocks(), packed), packed, limits))
 
 
@@ -128,7 +128,9 @@ def _zstd_blocks(packed: Packed, limits: Limits) -> Iterator[bytes]:
     source = _ZstdSource(packed, limits)
     decoder = zstandard.ZstdDecompressor(max_window_size=limits.zstd_window)
     try:
-        with decoder.stream_reader(source, read_size=BLOCK, read_across_frames=False) as reader:
+        with decoder.stream_reader(
+            cast("IO[bytes]", source), read_size=BLOCK, read_across_frames=False
+        ) as reader:
             while block := reader.read(BLOCK):
                 yield block
     except zstandard.ZstdError as error:
@@ -139,8 +141,8 @@ def _zstd_blocks(packed: Packed, limits: Limits) -> Iterator[bytes]:
 class _ZstdSource:
     """Hands packed bytes to the decoder, and walks the frame's blocks on the way.
 
-    The decoder reports neither a frame that is cut off nor bytes after it; the walk, which looks only at the three bytes
-    in front of each block, finds both.
+    The decoder reports neither a frame that is cut off nor bytes after it; the walk, which looks only at the
+    three bytes in front of each block, finds both.
     """
 
     def __init__(self, packed: Packed, limits: Limits) -> None:
@@ -212,7 +214,7 @@ class _ZstdSource:
         if parameters.window_size > self._limits.zstd_window:
             raise InvalidInput(
                 Code.LIMIT,
-                f"a zstd window of {parameters.window_size} bytes; limit zstd_window is {self._limits.zstd_window}",
+                f"a window of {parameters.window_size} bytes; limit zstd_window is {self._limits.zstd_window}",
                 subject=self._packed.subject,
                 field=self._packed.field,
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from bridge.errors import Code, InvalidInput
@@ -19,6 +18,7 @@ from bridge.model.payload import Member, MemberKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from bridge.formats.conda.members import PayloadReader
@@ -30,7 +30,7 @@ _CLIENT_FILES: Final = frozenset({"info/repodata_record.json"})
 
 
 class UnpackedDirectory:
-    """A directory with `info/index.json`; members come sorted by path, directories only where they are empty."""
+    """A directory with `info/index.json`; members come sorted by path, only empty directories among them."""
 
     format = ArchiveFormat.DIRECTORY
 
@@ -61,7 +61,7 @@ class UnpackedDirectory:
         """Nothing stays open between passes."""
 
     def origin(self) -> Origin:
-        """A directory has no bytes of its own: the digests are those of a listing of all members with their digests."""
+        """The digests are those of a listing of all members with their digests: a directory has no bytes."""
         if self._origin is None:
             sha256 = hashlib.sha256()
             md5 = hashlib.md5(usedforsecurity=False)
@@ -111,7 +111,7 @@ class UnpackedDirectory:
                 continue
             mode = stat.S_IMODE(status.st_mode)
             if stat.S_ISLNK(status.st_mode):
-                target = os.readlink(self._root / path)
+                target = str((self._root / path).readlink())
                 ledger.add_link(path, target)
                 yield Member(path, MemberKind.SYMLINK, mode, 0, target), EmptyReader()
             elif stat.S_ISDIR(status.st_mode):
@@ -161,7 +161,7 @@ class UnpackedDirectory:
         while pending:
             path = pending.pop()
             try:
-                names = sorted(os.listdir(self._root / path), reverse=True)
+                names = sorted((entry.name for entry in (self._root / path).iterdir()), reverse=True)
             except OSError as error:
                 raise InvalidInput(
                     Code.MISSING_METADATA if path == "info" else Code.SOURCE,
@@ -169,12 +169,11 @@ class UnpackedDirectory:
                     subject=self._subject,
                     field=path or None,
                 ) from error
-            for name in names:
-                pending.append(f"{path}/{name}" if path else name)
+            pending.extend(f"{path}/{name}" if path else name for name in names)
             while pending:
                 path = pending[-1]
                 status = os.lstat(self._root / path)
-                if stat.S_ISDIR(status.st_mode) and os.listdir(self._root / path):
+                if stat.S_ISDIR(status.st_mode) and any((self._root / path).iterdir()):
                     break
                 pending.pop()
                 yield path, status

@@ -101,8 +101,8 @@ def load_document(data: bytes, limits: Limits, *, subject: str, field: str) -> D
         field: the file's path in the artifact, for messages.
 
     Raises:
-        InvalidInput: CB109 where it is too large; CB111 for a byte order mark, invalid UTF-8, a repeated name, NaN and
-            infinities, lone surrogates, too deep nesting, or anything but an object.
+        InvalidInput: CB109 where it is too large; CB111 for a byte order mark, invalid UTF-8, a repeated
+            name, NaN and infinities, lone surrogates, too deep nesting, or anything but an object.
     """
 
     def refuse(message: str) -> InvalidInput:

@@ -12,8 +12,9 @@ _IDENTIFIER_LENGTH: Final = 64
 _SUBDIR_LENGTH: Final = 32
 _FILENAME_LENGTH: Final = 211
 
-# CEP 26 gives the name as `^(([a-z0-9])|([a-z0-9_](?!_)))[._-]?([a-z0-9]+(\.|-|_|$))*$`. That expression backtracks; this
-# one accepts the same names without ever looking back. `__` starts a virtual package, which no artifact may be.
+# CEP 26 gives the name as `^(([a-z0-9])|([a-z0-9_](?!_)))[._-]?([a-z0-9]+(\.|-|_|$))*$`. That expression
+# backtracks; this one accepts the same names without ever looking back. `__` starts a virtual package, which
+# no artifact may be.
 _NAME: Final = re.compile(r"(?!__)[a-z0-9_][._-]?(?:[a-z0-9]+[._-])*(?:[a-z0-9]+)?")
 _VERSION: Final = re.compile(r"[0-9a-z][0-9a-z._+!]*")
 _BUILD: Final = re.compile(r"[a-zA-Z0-9_.+]+")
@@ -71,7 +72,8 @@ def parse_subdir(text: object, *, subject: str, field: str) -> Subdir:
 
 
 def parse_filename(filename: str) -> tuple[CondaIdentity, ArchiveFormat]:
-    """Identity and archive format that a file name states: `{name}-{version}-{build}.{conda,tar.bz2}` (CEP 26).
+    """Identity and archive format that a file name states: `{name}-{version}-{build}.{conda,tar.bz2}` (CEP
+    26).
 
     Raises:
         InvalidInput: CB115, with the file name as subject.

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 LINK_PATH: Final = "info/link.json"
 
 _NAME_LENGTH: Final = 128
-# An entry point's name becomes the name of a file on PATH: no separators, nothing invisible, no shell or INI syntax.
+# An entry point's name becomes the name of a file on PATH: no separators, nothing invisible, no shell or INI
+# syntax.
 _SCRIPT_NAME: Final = re.compile(r"[\w][\w.+ -]*")
 
 
@@ -49,7 +50,8 @@ def check_entry_point(text: str, *, subject: str) -> str:
     """The name of the entry point in `text`, `name = module:attribute` (entry points specification).
 
     Raises:
-        InvalidInput: CB117 for a name that is not a plain file name, or a reference that is not made of identifiers.
+        InvalidInput: CB117 for a name that is not a plain file name, or a reference that is not made of
+            identifiers.
     """
     name, equals, reference = (part.strip(" \t") for part in text.partition("="))
     module, colon, attribute = (part.strip(" \t") for part in reference.partition(":"))

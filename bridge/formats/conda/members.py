@@ -154,7 +154,7 @@ def read_members(
                     if source is None:
                         raise InvalidInput(
                             Code.UNSAFE_LINK,
-                            f"a hard link to {printable(entry.link_target)!r}, which is no earlier file of the package",
+                            f"a hard link to {printable(entry.link_target)!r}, which is no earlier file",
                             subject=subject,
                             field=entry.path,
                         )
@@ -177,9 +177,9 @@ def read_members(
 class _Copies:
     """Contents of the files that hard links name, kept in an anonymous file.
 
-    A pass cannot look back, and to keep every file in case a link follows would keep whole packages. So the first hard
-    link starts two more passes: one to learn which files are linked to, one to store them. Archives without hard links,
-    which are nearly all, pay nothing.
+    A pass cannot look back, and to keep every file in case a link follows would keep whole packages. So the
+    first hard link starts two more passes: one to learn which files are linked to, one to store them.
+    Archives without hard links, which are nearly all, pay nothing.
     """
 
     def __init__(

@@ -37,7 +37,8 @@ class InfoCollector:
         """Keep one member.
 
         Raises:
-            InvalidInput: CB105 for a link that leaves `info/`, CB109 beyond `info_size`, CB114 where `info` is a file.
+            InvalidInput: CB105 for a link that leaves `info/`, CB109 beyond `info_size`, CB114 where `info`
+                is a file.
         """
         if member.path == "info" and member.kind is not MemberKind.DIRECTORY:
             raise InvalidInput(Code.MISPLACED_INFO, "info is not a directory", subject=self._subject)
@@ -104,8 +105,8 @@ def build_metadata(
         subdir: the channel's subdir that `index.json` must agree with; None where it is unknown.
 
     Raises:
-        InvalidInput: any code of the parsers; CB110 where index.json or both of paths.json and files are missing; CB112
-            where identities differ; CB113 where paths.json and files disagree.
+        InvalidInput: any code of the parsers; CB110 where index.json or both of paths.json and files are
+            missing; CB112 where identities differ; CB113 where paths.json and files disagree.
     """
     if INDEX_PATH not in files:
         raise InvalidInput(Code.MISSING_METADATA, "info/index.json is not there", subject=subject)

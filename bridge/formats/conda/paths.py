@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.identifiers import printable
-from bridge.limits import Limits
+
+if TYPE_CHECKING:
+    from bridge.limits import Limits
 
 # Separators of other systems and everything that a terminal or a C string would misread.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff\u2028\u2029]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _DOTS: Final = frozenset({"", ".", ".."})
 
-#: ncurses ships its terminal database under first letters of both cases (`share/terminfo/N`, `share/terminfo/n`); it is
-#: built and installed only on case-sensitive file systems, where the two are different directories.
+#: ncurses ships its terminal database under first letters of both cases (`share/terminfo/N`,
+#: `share/terminfo/n`); it is built and installed only on case-sensitive file systems, where the two are
+#: different directories.
 CASE_SENSITIVE_TREE: Final = "share/terminfo"
 
 _LINK_HOPS: Final = 40
@@ -26,11 +29,12 @@ def check_path(text: str, limits: Limits, *, subject: str, field: str | None = N
     """`text` as a relative path in canonical form, with `/` separators.
 
     Raises:
-        InvalidInput: CB104 for anything but plain names joined by single slashes; CB109 for one that is too long.
+        InvalidInput: CB104 for anything but plain names joined by single slashes; CB109 for one that is too
+            long.
     """
-    where = printable(text) if field is None else field
 
     def refuse(code: Code, message: str) -> InvalidInput:
+        where = printable(text) if field is None else field
         return InvalidInput(code, message, subject=subject, field=where)
 
     if not text:
@@ -84,8 +88,8 @@ def check_link(path: str, target: str, limits: Limits, *, subject: str) -> str:
 class PathLedger:
     """Every path of one archive, so that no two members can end up in one place.
 
-    Refused are duplicates, names that differ only in case or Unicode normal form, files that are also directories, and
-    members that lie behind a symbolic link.
+    Refused are duplicates, names that differ only in case or Unicode normal form, files that are also
+    directories, and members that lie behind a symbolic link.
     """
 
     def __init__(self, *, subject: str, subdir: str, limits: Limits) -> None:

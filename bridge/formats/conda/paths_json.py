@@ -1,4 +1,4 @@
-"""`info/paths.json` (CEP 34), and the files that said the same before it: `files`, `has_prefix`, `no_link`."""
+"""`info/paths.json` (CEP 34), and the files that came before it: `files`, `has_prefix`, `no_link`."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.archives import MOST_TOLERANT
 from bridge.formats.conda.artifact import open_artifact
-from bridge.formats.conda.bytestream import BLOCK, ByteStream, Inline
+from bridge.formats.conda.bytestream import ByteStream, Inline
 from bridge.formats.conda.container import check_format, data_offset, read_container
 from bridge.formats.conda.decoding import Packed, bz2_blocks, open_zstd
 from bridge.formats.conda.identifiers import parse_filename
@@ -25,7 +25,6 @@ from bridge.limits import DEFAULT_LIMITS, KIB, Limits
 from bridge.model.conda import ArchiveFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from bridge.model.conda import CondaMetadata
@@ -59,9 +58,10 @@ class RemotePackage:
     def metadata(self) -> CondaMetadata:
         """Everything under `info/`; asked for once.
 
-        For `.conda` the end of the file is asked for, and the rest of `info-*` if that was not enough; a server without
-        ranges sends the whole file, which is kept in a temporary file for as long as this takes. For `.tar.bz2` the
-        stream is cut when the description ends, so that recipe and licences may be absent.
+        For `.conda` the end of the file is asked for, and the rest of `info-*` if that was not enough; a
+        server without ranges sends the whole file, which is kept in a temporary file for as long as this
+        takes. For `.tar.bz2` the stream is cut when the description ends, so that recipe and licences may be
+        absent.
 
         Raises:
             InvalidInput: CB119 where the source fails; any code of `CondaArtifact.metadata`.
@@ -138,7 +138,8 @@ class RemotePackage:
             )
             with closing(members):
                 for member, reader in members:
-                    # Builders put the files right under info/ first; what follows them is recipe, tests or payload.
+                    # Builders put the files right under info/ first; what follows them is recipe, tests or
+                    # payload.
                     if _is_described(collector) and member.path.count("/") != 1:
                         break
                     if is_info(member.path):
@@ -194,16 +195,16 @@ def download(
                 for block in response.blocks(limits.total_size):
                     digest.update(block)
                     partial.write(block)
-            if sha256 is not None and digest.hexdigest() != sha256.lower():
-                raise InvalidInput(
-                    Code.HASH,
-                    f"its SHA-256 is {digest.hexdigest()}, not {sha256.lower()}",
-                    subject=address.filename,
-                )
+            _check_hash(digest.hexdigest(), sha256, address.filename)
             return path.replace(directory / address.filename)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+
+def _check_hash(actual: str, expected: str | None, filename: str) -> None:
+    if expected is not None and actual != expected.lower():
+        raise InvalidInput(Code.HASH, f"its SHA-256 is {actual}, not {expected.lower()}", subject=filename)
 
 
 def _is_described(collector: InfoCollector) -> bool:

@@ -43,12 +43,13 @@ def survey(artifact: CondaArtifact, *, limits: Limits = DEFAULT_LIMITS) -> Surve
 
     Args:
         artifact: an open package.
-        limits: `text_size` bounds a file with a text placeholder, `metadata_size` one of dist-info, `info_size` all that is
-            kept in memory.
+        limits: `text_size` bounds a file with a text placeholder, `metadata_size` one of dist-info,
+            `info_size` all that is kept in memory.
 
     Raises:
-        InvalidInput: any code of `CondaArtifact.members`; CB109; CB113 where payload and paths.json (or info/files)
-            disagree; CB120 where a file lacks the placeholder that it is said to hold; CB124 for a damaged binary.
+        InvalidInput: any code of `CondaArtifact.members`; CB109; CB113 where payload and paths.json (or
+            info/files) disagree; CB120 where a file lacks the placeholder that it is said to hold; CB124 for
+            a damaged binary.
     """
     return _Surveyor(artifact, limits).run()
 
@@ -167,7 +168,7 @@ class _Surveyor:
         if member.size > limit or self._kept > self._limits.info_size:
             raise InvalidInput(
                 Code.LIMIT,
-                f"{member.size} bytes that must be held in memory; see limits text_size, metadata_size, info_size",
+                f"{member.size} bytes to hold in memory; see limits text_size, metadata_size, info_size",
             )
         data = head + reader.read()
         if placeholder is not None:
@@ -205,7 +206,7 @@ class _Surveyor:
             raise self._mismatch(path, "is listed, but not packed")
 
     def _check_links(self) -> None:
-        """The SHA-256 of a softlink is that of the file at its end; its size is not: some builders give the link's own."""
+        """A softlink's SHA-256 is that of the file at its end; some builders give the size of the link itself."""
         for path in self._symlinks:
             entry = self._entries[path]
             target = self._files.get(self._end_of(path))
@@ -213,7 +214,8 @@ class _Surveyor:
                 raise self._mismatch(path, "leads to a file with another SHA-256 than listed")
 
     def _end_of(self, path: str) -> str:
-        # The reader has made sure that links end and stay inside; links on the way to the last name are not followed.
+        # The reader has made sure that links end and stay inside; links on the way to the last name are not
+        # followed.
         while path in self._symlinks:
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), self._symlinks[path]))
         return path

@@ -1,7 +1,8 @@
 """A strict tar reader: POSIX.1-2001 (ustar with pax headers) and GNU long names, and nothing else.
 
-Two readers that understand one archive differently are an attack, so every doubtful construct is refused: headers
-without magic, several extended headers for one member, sparse files, data behind a link, bytes after the end.
+Two readers that understand one archive differently are an attack, so every doubtful construct is refused:
+headers without magic, several extended headers for one member, sparse files, data behind a link, bytes after
+the end.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ _KIND_NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """One member as its headers say: a path without a directory's final slash, permission bits, size in bytes."""
+    """One member: its path without a directory's final slash, permission bits, size in bytes."""
 
     path: str
     kind: TarKind
@@ -77,12 +78,12 @@ def read_tar(
 ) -> Iterator[TarMember]:
     """The members of an uncompressed tar archive in order.
 
-    After a member with a size, the caller takes exactly that many bytes from `stream` before it asks for the next
-    member; padding and end are the reader's business. Paths are decoded, not yet checked for safety.
+    After a member with a size, the caller takes exactly that many bytes from `stream` before it asks for the
+    next member; padding and end are the reader's business. Paths are decoded, not yet checked for safety.
 
     Raises:
-        InvalidInput: CB101 for a damaged archive, CB104 for a name that is not UTF-8, CB106 for a type of member that no
-            package may have, CB109 beyond a limit.
+        InvalidInput: CB101 for a damaged archive, CB104 for a name that is not UTF-8, CB106 for a type of
+            member that no package may have, CB109 beyond a limit.
     """
     return _Reader(stream, limits, subject, field).members()
 

@@ -39,7 +39,8 @@ class Address:
         """Check an address.
 
         Raises:
-            InvalidInput: CB119 for another scheme than http, https and file, or an address without a host or file name.
+            InvalidInput: CB119 for another scheme than http, https and file, or an address without a host or
+                file name.
         """
         try:
             parts = urllib.parse.urlsplit(url)
@@ -143,7 +144,8 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
 
 @contextmanager
 def request(address: Address, *, ranges: str | None = None) -> Iterator[Response]:
-    """Ask for a file, or for the part of it that an HTTP `Range` names; a server may send more than asked for.
+    """Ask for a file, or for the part of it that an HTTP `Range` names; a server may send more than asked
+    for.
 
     Raises:
         InvalidInput: CB119.

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from tests.support.conda_archives import FORMAT_DOCUMENT, Package, TarEntry, ZipMember, tar_bytes, zip_bytes, zstd
+from tests.support.conda_archives import (
+    FORMAT_DOCUMENT,
+    Package,
+    TarEntry,
+    ZipMember,
+    tar_bytes,
+    zip_bytes,
+    zstd,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +150,7 @@ BOMBS: dict[str, tuple[str, str, Callable[[], bytes]]] = {
         ),
     ),
 }
+
 
 @pytest.mark.parametrize("case", BOMBS)
 def test_bomb_is_refused_in_bounded_time_and_memory(tmp_path: Path, case: str) -> None:

@@ -24,12 +24,11 @@ CEP_NAME = re.compile(r"^(([a-z0-9])|([a-z0-9_](?!_)))[._-]?([a-z0-9]+(\.|-|_|$)
 
 @given(st.text(alphabet="ab0_.-", min_size=1, max_size=9))
 def test_names_are_those_of_the_cep(text: str) -> None:
-    try:
-        accepted = parse_name(text, subject="s", field="f") == text
-    except InvalidInput as error:
-        assert error.code.number == "CB115"
-        accepted = False
-    assert accepted == (CEP_NAME.match(text) is not None)
+    if CEP_NAME.match(text):
+        assert parse_name(text, subject="s", field="f") == text
+    else:
+        with pytest.raises(InvalidInput, match="CB115"):
+            parse_name(text, subject="s", field="f")
 
 
 @pytest.mark.parametrize("text", ["1.0", "2021a", "1!2.0", "1.0+local.1", "3.12.0rc1", "0", "1.1.1_2"])
@@ -37,7 +36,9 @@ def test_version_is_accepted(text: str) -> None:
     assert parse_version(text, subject="s", field="f") == text
 
 
-@pytest.mark.parametrize("text", ["", "1-0", "1.0A", ".1", "1!", "1!2!3", "a!1", "1+", "1+a+b", "1 0", "1\n", "9" * 65])
+@pytest.mark.parametrize(
+    "text", ["", "1-0", "1.0A", ".1", "1!", "1!2!3", "a!1", "1+", "1+a+b", "1 0", "1\n", "9" * 65]
+)
 def test_version_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="CB115"):
         parse_version(text, subject="s", field="f")

@@ -1,4 +1,4 @@
-"""Malformed conda archives, one per rule, made here: each is refused with its code, and nothing is left behind."""
+"""Malformed conda archives, one per rule, made here: each is refused with its code, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -42,21 +42,26 @@ TIGHT = Limits(
 )
 
 
+def read(path: Path, options: dict[str, Any]) -> None:
+    with open_artifact(path, **options) as artifact:
+        artifact.metadata()
+        survey(artifact, limits=options.get("limits", Limits()))
+
+
 def refused(path: Path, **options: Any) -> InvalidInput:
     """The error that reading everything gives; also that nothing else exists afterwards."""
     before = sorted(path.parent.rglob("*"))
     threads = threading.active_count()
-    with pytest.raises(InvalidInput) as caught:
-        with open_artifact(path, **options) as artifact:
-            artifact.metadata()
-            survey(artifact, limits=options.get("limits", Limits()))
+    with pytest.raises(InvalidInput) as caught, open_artifact(path, **options) as artifact:
+        artifact.metadata()
+        survey(artifact, limits=options.get("limits", Limits()))
     assert caught.value.subject
     assert sorted(path.parent.rglob("*")) == before
     assert threading.active_count() == threads
     return caught.value
 
 
-# --- members of the tar archives, in both formats -----------------------------------------------------------------------
+# --- members of the tar archives, in both formats ---------------------------------------------------------
 
 
 def payload(*entries: TarEntry | bytes, files: Any = None, **options: Any) -> Callable[[], Package]:
@@ -117,7 +122,7 @@ TAR_CASES: dict[str, tuple[str, Callable[[], Package]]] = {
     "hard-link-forward": ("CB105", payload(TarEntry("lib/h", kind=b"1", link="lib/z"), TarEntry("lib/z"))),
     "hard-link-to-symlink": (
         "CB105",
-        payload(files={"lib/a": b"", "lib/l": Link("a")}, *[TarEntry("lib/h", kind=b"1", link="lib/l")]),
+        payload(TarEntry("lib/h", kind=b"1", link="lib/l"), files={"lib/a": b"", "lib/l": Link("a")}),
     ),
     "fifo": ("CB106", payload(TarEntry("lib/f", kind=b"6"))),
     "character-device": ("CB106", payload(TarEntry("lib/d", kind=b"3"))),
@@ -191,7 +196,9 @@ TAR_CASES: dict[str, tuple[str, Callable[[], Package]]] = {
     ),
     "wrong-size": (
         "CB113",
-        payload(files={"lib/a": b"alpha"}, paths=[{"_path": "lib/a", "path_type": "hardlink", "size_in_bytes": 4}]),
+        payload(
+            files={"lib/a": b"alpha"}, paths=[{"_path": "lib/a", "path_type": "hardlink", "size_in_bytes": 4}]
+        ),
     ),
     "wrong-type": (
         "CB113",
@@ -229,7 +236,7 @@ def test_malformed_payload_is_refused(tmp_path: Path, case: str, archive: str) -
     assert refused(make().write(tmp_path, archive)).code.number == code
 
 
-# --- info/, in both formats ---------------------------------------------------------------------------------------------
+# --- info/, in both formats -------------------------------------------------------------------------------
 
 
 def described(index: Any = None, info: Any = None, **options: Any) -> Callable[[], Package]:
@@ -382,13 +389,15 @@ def test_subdir_of_another_channel_is_refused(tmp_path: Path, archive: str) -> N
     assert refused(path, subdir="osx-64").code.number == "CB112"
 
 
-@pytest.mark.parametrize("filename", ["x.zip", "demo.conda", "demo-1.0.conda", "Demo-1.0-0.conda", "..-1.0-0.conda"])
+@pytest.mark.parametrize(
+    "filename", ["x.zip", "demo.conda", "demo-1.0.conda", "Demo-1.0-0.conda", "..-1.0-0.conda"]
+)
 def test_file_name_that_no_package_may_have_is_refused(tmp_path: Path, filename: str) -> None:
     path = Package(files=SOUND).write(tmp_path, filename=filename)
     assert refused(path).code.number == "CB115"
 
 
-# --- .conda alone -------------------------------------------------------------------------------------------------------
+# --- .conda alone -----------------------------------------------------------------------------------------
 
 
 def outer(change: Callable[[list[ZipMember]], Any] = lambda _: None, **options: Any) -> Callable[[], bytes]:
@@ -401,7 +410,9 @@ def outer(change: Callable[[list[ZipMember]], Any] = lambda _: None, **options: 
 
 
 def with_member(number: int, **changes: Any) -> Callable[[], bytes]:
-    return outer(lambda members: [*members[:number], replace(members[number], **changes), *members[number + 1 :]])
+    return outer(
+        lambda members: [*members[:number], replace(members[number], **changes), *members[number + 1 :]]
+    )
 
 
 def with_frame(change: Callable[[bytes], bytes], number: int = 1) -> Callable[[], bytes]:
@@ -517,7 +528,7 @@ def test_malformed_container_is_refused(tmp_path: Path, case: str) -> None:
     assert refused(path).code.number == code
 
 
-# --- .tar.bz2 alone -----------------------------------------------------------------------------------------------------
+# --- .tar.bz2 alone ---------------------------------------------------------------------------------------
 
 BZ2_CASES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "not-bzip2": ("CB101", lambda tar: tar),
@@ -542,7 +553,7 @@ def test_malformed_bzip2_is_refused(tmp_path: Path, case: str) -> None:
     assert refused(path).code.number == code
 
 
-# --- limits -------------------------------------------------------------------------------------------------------------
+# --- limits -----------------------------------------------------------------------------------------------
 
 LIMIT_CASES: dict[str, Callable[[], Package]] = {
     "members": lambda: Package(files={f"lib/{number}": b"" for number in range(65)}),

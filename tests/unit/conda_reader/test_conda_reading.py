@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import bz2
 import hashlib
 import io
 import tarfile
 import threading
 import zipfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import conda_package_handling.api
 import pytest
@@ -36,13 +35,17 @@ from tests.support.conda_archives import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bridge.formats.conda.artifact import CondaArtifact
 
 FORMATS = [".conda", ".tar.bz2"]
 FILES: dict[str, Any] = {
     "lib/libx.so.1.0": b"\x00" * 3000,
     "lib/libx.so.1": Link("libx.so.1.0"),
-    "bin/tool": File(b"#!/opt/anaconda1anaconda2anaconda3/bin/python\n", 0o755, "/opt/anaconda1anaconda2anaconda3"),
+    "bin/tool": File(
+        b"#!/opt/anaconda1anaconda2anaconda3/bin/python\n", 0o755, "/opt/anaconda1anaconda2anaconda3"
+    ),
     "lib/" + "long/" * 40 + "name": b"far away",
     "share/\u03bb": b"lambda",
     "lib/copy": HardLink("lib/libx.so.1.0"),
@@ -63,10 +66,10 @@ def by_tarfile(path: Path) -> list[tuple[str, str, int, str | None, bytes]]:
         with zipfile.ZipFile(path) as archive:
             name = next(name for name in archive.namelist() if name.startswith("pkg-"))
             data = zstandard.ZstdDecompressor().decompressobj().decompress(archive.read(name))
-        tar = tarfile.open(fileobj=io.BytesIO(data))
+        file: IO[bytes] = io.BytesIO(data)
     else:
-        tar = tarfile.open(path)
-    with tar:
+        file = io.BytesIO(bz2.decompress(path.read_bytes()))
+    with tarfile.open(fileobj=file) as tar:
         result = []
         for member in tar:
             if member.name.startswith("info/"):
@@ -95,7 +98,9 @@ def test_tree_agrees_with_conda_package_handling(tmp_path: Path, archive: str) -
     conda_package_handling.api.extract(str(path), str(tree))
     with open_artifact(path) as packed, open_artifact(tree, filename=path.name) as unpacked:
         expected = sorted((name, kind, link, data) for name, kind, _, link, data in contents(packed))
-        assert sorted((name, kind, link, data) for name, kind, _, link, data in contents(unpacked)) == expected
+        assert (
+            sorted((name, kind, link, data) for name, kind, _, link, data in contents(unpacked)) == expected
+        )
         assert unpacked.metadata() == packed.metadata()
         assert unpacked.format is ArchiveFormat.DIRECTORY
 
@@ -112,16 +117,13 @@ def test_metadata_agrees_with_rattler(tmp_path: Path, archive: str) -> None:
     }
     path = make_conda(tmp_path, name="demo-x", build="h1_7", files=FILES, index=index, format=archive)
 
-    async def by_rattler() -> tuple[Any, Any]:
-        package = await rattler.package.PackageArchive.from_path(path)
-        return await package.index_json(), await package.paths_json()
-
-    record, paths = asyncio.run(by_rattler())
+    record = rattler.IndexJson.from_package_archive(path)
+    paths = rattler.PathsJson.from_package_archive(path)
     with open_artifact(path, subdir="linux-64") as artifact:
         metadata = artifact.metadata()
     assert metadata.index.name == record.name.normalized == "demo-x"
     assert metadata.index.version == str(record.version)
-    assert (metadata.index.build, metadata.index.build_number) == (record.build, record.build_number)
+    assert (metadata.index.build, metadata.index.build_number) == (str(record.build), record.build_number)
     assert list(metadata.index.depends) == record.depends
     assert list(metadata.index.constrains) == record.constrains
     assert metadata.index.subdir == record.subdir
@@ -179,7 +181,13 @@ def test_package_without_paths_json_is_read_from_older_files(tmp_path: Path, arc
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, Noarch.NO), (False, Noarch.NO), (True, Noarch.GENERIC), ("generic", Noarch.GENERIC), ("python", Noarch.PYTHON)],
+    [
+        (None, Noarch.NO),
+        (False, Noarch.NO),
+        (True, Noarch.GENERIC),
+        ("generic", Noarch.GENERIC),
+        ("python", Noarch.PYTHON),
+    ],
 )
 def test_noarch_spellings(tmp_path: Path, value: object, expected: Noarch) -> None:
     with open_artifact(make_conda(tmp_path, index={"noarch": value})) as artifact:
@@ -205,7 +213,9 @@ def test_newest_index_keys_are_read(tmp_path: Path) -> None:
 
 
 def test_entry_points_are_read(tmp_path: Path) -> None:
-    link = b'{"package_metadata_version":1,"noarch":{"type":"python","entry_points":["x = a.b:c.d","y.z=e:f"]}}'
+    link = (
+        b'{"package_metadata_version":1,"noarch":{"type":"python","entry_points":["x = a.b:c.d","y.z=e:f"]}}'
+    )
     with open_artifact(make_conda(tmp_path, info={"info/link.json": link})) as artifact:
         assert artifact.metadata().entry_points == ("x = a.b:c.d", "y.z=e:f")
 
@@ -254,8 +264,6 @@ def test_zip64_container_is_read(tmp_path: Path) -> None:
 
 
 def test_concatenated_bzip2_streams_are_read(tmp_path: Path) -> None:
-    import bz2
-
     tar = Package(files=FILES).whole_tar()
     path = tmp_path / "demo-1.0-0.tar.bz2"
     path.write_bytes(bz2.compress(tar[:700]) + bz2.compress(tar[700:]))
@@ -305,7 +313,10 @@ def test_read1_gives_everything_in_pieces(tmp_path: Path) -> None:
     data = incompressible(3 << 20)
     with open_artifact(make_conda(tmp_path, files={"lib/x": data})) as artifact:
         for _, reader in artifact.members():
-            assert b"".join(iter(lambda: reader.read1(1 << 16), b"")) == data
+            pieces = []
+            while piece := reader.read1(1 << 16):
+                pieces.append(piece)
+            assert b"".join(pieces) == data
 
 
 def test_two_passes_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:

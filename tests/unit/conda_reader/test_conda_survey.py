@@ -73,16 +73,18 @@ def test_binary_placeholders_are_found_in_memory_and_in_spooled_files(tmp_path: 
     threads = threading.active_count()
     with open_artifact(make_conda(tmp_path, files=files)) as artifact:
         facts = survey(artifact).files["bin/x"]
-    assert [(found.offset, found.text) for found in facts.occurrences] == [(50, f"{PLACEHOLDER}/share".encode())]
+    assert [(found.offset, found.text) for found in facts.occurrences] == [
+        (50, f"{PLACEHOLDER}/share".encode())
+    ]
     assert facts.content is None
     assert facts.sha256 == hashlib.sha256(data).digest()
     assert threading.active_count() == threads
 
 
 def test_damaged_binary_is_named(tmp_path: Path) -> None:
-    with open_artifact(make_conda(tmp_path, files={"lib/x.so": b"\x7fELF\x02\x01\x01"})) as artifact:
-        with pytest.raises(InvalidInput) as caught:
-            survey(artifact)
+    path = make_conda(tmp_path, files={"lib/x.so": b"\x7fELF\x02\x01\x01"})
+    with open_artifact(path) as artifact, pytest.raises(InvalidInput) as caught:
+        survey(artifact)
     assert (caught.value.subject, caught.value.field) == ("demo-1.0-0.conda", "lib/x.so")
 
 

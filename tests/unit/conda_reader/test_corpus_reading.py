@@ -1,4 +1,4 @@
-"""Every artifact of the corpus: the sound ones are read and verified, the malformed ones refused for a reason."""
+"""Every artifact of the corpus: sound ones are read and verified, malformed ones refused for a reason."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def read(path: Path, subdir: str | None = None) -> str | None:
             artifact.origin()
             survey(artifact)
     except InvalidInput as error:
-        assert error.subject == path.name
-        assert error.code.number.startswith("CB1")
-        return error.code.number
+        return error.code.number if error.subject == path.name else str(error)
     return None
 
 
@@ -82,8 +80,6 @@ def test_sound_artifacts_are_accepted() -> None:
 
 
 def test_malformed_artifacts_are_refused() -> None:
-    outcomes = {
-        path.relative_to(CORPUS).as_posix(): read(path) for path in artifacts() if is_malformed(path)
-    }
+    outcomes = {path.relative_to(CORPUS).as_posix(): read(path) for path in artifacts() if is_malformed(path)}
     assert len(outcomes) >= 90
-    assert [path for path, code in outcomes.items() if code is None] == []
+    assert [path for path, code in outcomes.items() if code is None or not code.startswith("CB1")] == []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -21,6 +20,9 @@ from bridge.mapping.python import python_support
 from bridge.mapping.requirements import to_requirement
 from bridge.mapping.tables import DependencyKind, load_tables
 from bridge.model.conda import CondaName, CondaVersion, IndexJson, Subdir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 CORPUS = ROOT.parent / "shared" / "corpus"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name, is_normalized_name
@@ -11,6 +11,9 @@ from bridge.errors import Code, InvalidInput
 from bridge.mapping.names import DependencyKind, Evidence, NameMapper, NameSource
 from bridge.mapping.tables import Note, load_tables
 from bridge.model.conda import CondaName
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def lookup(name: str, evidence: Evidence | None = None) -> tuple[str | None, DependencyKind, NameSource]:
@@ -130,7 +133,8 @@ def test_a_prefix_that_cannot_start_a_name_is_refused(prefix: str) -> None:
 def test_an_overlay_wins_over_everything(tmp_path: Path) -> None:
     overlay = tmp_path / "names.yaml"
     overlay.write_text(
-        "python: {zstd: my-zstd, fmt: Fmt}\nnative: [numpy, 'acme-*']\nkinds: {mutex: [acme_switch, 'acme_*_mutex']}\n"
+        "python: {zstd: my-zstd, fmt: Fmt}\nnative: [numpy, 'acme-*']\n"
+        "kinds: {mutex: [acme_switch, 'acme_*_mutex']}\n"
         "notes: {acme: {prefix_values: {share/acme: /usr/share/acme}}}\n"
     )
     tables = load_tables([overlay])
@@ -187,10 +191,10 @@ def test_the_data_covers_what_planning_relies_on() -> None:
     tables = load_tables()
     assert load_tables() is tables
     stems = {library.stem for library in tables.preloaded}
-    assert stems >= {
-        "libssl", "libcrypto", "libsqlite3", "libffi", "libz", "liblzma", "libbz2", "libncursesw", "libreadline",
-        "libexpat", "libstdc++",
-    }  # fmt: skip
+    common = (
+        "libssl libcrypto libsqlite3 libffi libz liblzma libbz2 libncursesw libreadline libexpat libstdc++"
+    )
+    assert stems >= set(common.split())
     assert tables.note(CondaName("openssl")).prefix_value("ssl/certs") == "/etc/ssl/certs"
     assert tables.note(CondaName("openssl")).prefix_value("lib/engines-3") is None
     assert tables.note(CondaName("ncurses")).prefix_value("share/terminfo") == "/usr/share/terminfo"

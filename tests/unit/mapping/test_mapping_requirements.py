@@ -13,6 +13,8 @@ from bridge.mapping.requirements import RequirementAnswer, merge_requirements, t
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaName
 
+DARWIN = 'sys_platform == "darwin"'
+
 
 def translate(spec: str, extra: str | None = None) -> RequirementAnswer:
     mapper = NameMapper(
@@ -77,7 +79,7 @@ def test_specs_with_an_exact_translation(spec: str, requirement: str) -> None:
         ("x >=1.0.2q", "x>=1.0.2.post17", [Code.VERSION_SPELLING]),
         ("x >=r2020b", "x", [Code.VERSION_DROPPED]),
         ('x[when="other>=3"]', "x", [Code.CONDITION]),
-        ('x[when="__osx>=11 and python<3.9"]', 'x; sys_platform == "darwin" and python_version < "3.9"', [Code.CONDITION]),
+        ('x[when="__osx>=11 and python<3.9"]', f'x; {DARWIN} and python_version < "3.9"', [Code.CONDITION]),
         ("never-heard-of-it >=1", "conda-native-never-heard-of-it>=1", [Code.UNMAPPED_NAME]),
     ],
 )  # fmt: skip

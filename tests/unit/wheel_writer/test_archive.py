@@ -1,4 +1,4 @@
-"""`WheelArchive`: foreign archives that are plain are read, those that two readers could read differently are not."""
+"""`WheelArchive`: plain foreign archives are read, those that two readers could read differently are not."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 def test_a_name_outside_ascii_needs_the_utf8_flag(tmp_path: Path) -> None:
     path = tmp_path / "a.whl"
-    path.write_bytes(plain_zip({"ascii": b""}).replace(b"ascii", "asci".encode() + b"\xe9"))
+    path.write_bytes(plain_zip({"ascii": b""}).replace(b"ascii", b"asci" + b"\xe9"))
     with pytest.raises(InvalidInput) as caught:
         WheelArchive(path)
     assert caught.value.code is Code.ZIP_STRUCTURE

@@ -76,13 +76,10 @@ def test_payload_is_copied_raw_and_record_follows(
 def test_adding_and_removing_gives_the_same_bytes_back(tmp_path: Path) -> None:
     source = make_wheel(tmp_path, payload=PAYLOAD)
     there, back = tmp_path / "there.whl", tmp_path / "back.whl"
-    rewrite_wheel(source, there, replace={f"{DIST_INFO}/variant.json": b"{}"})
-    again = tmp_path / "again.whl"
+    digest = rewrite_wheel(source, there, replace={f"{DIST_INFO}/variant.json": b"{}"})
+    assert digest.size > source.stat().st_size
     rewrite_wheel(there, back, replace={}, remove=[f"{DIST_INFO}/variant.json"])
-    rewrite_wheel(back, again, replace={})
-    assert back.read_bytes() == again.read_bytes()
-    assert raw_members(back).keys() == raw_members(source).keys()
-    assert zipfile.ZipFile(back).read(RECORD) == zipfile.ZipFile(source).read(RECORD)
+    assert back.read_bytes() == source.read_bytes()
 
 
 def test_a_foreign_wheel_keeps_its_headers(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def test_a_label_is_the_last_field_with_or_without_a_build_tag(text: str, label:
 
 
 @pytest.mark.parametrize(
-    "text", [text for text in PLAIN if "py2" not in text and "2014" not in text] + ["a-1-1-py3-none-any-x.whl"]
+    "text",
+    [text for text in PLAIN if "py2" not in text and "2014" not in text] + ["a-1-1-py3-none-any-x.whl"],
 )
 def test_text_and_value_correspond(text: str) -> None:
     assert str(parse_wheel_filename(text)) == text

@@ -66,7 +66,12 @@ def test_wheel_file_has_sorted_tags_and_reads_back() -> None:
         b"Tag: py2-none-any\nTag: py3-none-any\nBuild: 2\n"
     )
     parsed = parse_wheel_file(data, "x.whl")
-    assert (parsed.tags, parsed.build, parsed.root_is_purelib, parsed.generator) == (tags, "2", True, "demo 1")
+    assert (parsed.tags, parsed.build, parsed.root_is_purelib, parsed.generator) == (
+        tags,
+        "2",
+        True,
+        "demo 1",
+    )
     assert parsed.to_bytes() == data
 
 

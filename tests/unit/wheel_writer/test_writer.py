@@ -19,7 +19,6 @@ from bridge.formats.wheel.record import parse_record
 from bridge.formats.wheel.writer import WheelDigest, WheelWriter
 from bridge.formats.wheel.zip_format import Thresholds
 
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -246,10 +245,15 @@ def test_a_stream_that_ends_early_is_invalid(tmp_path: Path, size: int) -> None:
 def test_content_is_held_against_its_digest(tmp_path: Path, size: int, threads: int) -> None:
     data = b"x" * size
     good, bad = hashlib.sha256(data).digest(), hashlib.sha256(b"").digest()
-    with WheelWriter(tmp_path / "a.whl", threads=threads) as writer, pytest.raises(InvalidInput) as caught:
-        writer.add("good", io.BytesIO(data), size, sha256=good)
-        writer.add("bad", io.BytesIO(data), size, sha256=bad)
-        writer.finish(DIST_INFO)
+
+    def convert() -> None:
+        with WheelWriter(tmp_path / "a.whl", threads=threads) as writer:
+            writer.add("good", io.BytesIO(data), size, sha256=good)
+            writer.add("bad", io.BytesIO(data), size, sha256=bad)
+            writer.finish(DIST_INFO)
+
+    with pytest.raises(InvalidInput) as caught:
+        convert()
     assert caught.value.code is Code.PAYLOAD_MISMATCH
     assert caught.value.field == "bad"
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.formats.wheel.wheel_file import format_wheel_file
 from bridge.formats.wheel.writer import WheelWriter
@@ -36,7 +35,7 @@ def make_wheel(
     """A valid wheel with some payload; returns its path."""
     path = directory / name
     tags = parse_wheel_filename(name).tags
-    with WheelWriter(path, compression=Compression.FAST) as writer:
+    with WheelWriter(path) as writer:
         for member, data in (payload or {"demo/__init__.py": b"x = 1\n" * 40}).items():
             writer.add_bytes(member, data)
         writer.add_bytes(f"{DIST_INFO}/METADATA", METADATA)
