@@ -13,6 +13,7 @@ import io
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,7 @@ import time
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import zstandard
 from packaging.tags import parse_tag
@@ -30,11 +31,12 @@ from packaging.tags import parse_tag
 from bridge.formats.wheel import compression as codec
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.edit import retag
+from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.formats.wheel.writer import WheelWriter
 
 if TYPE_CHECKING:
     import resource
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1 << 20
@@ -42,18 +44,47 @@ MIB = 1 << 20
 #: a large wheel of compiled code and many small files that any machine can download.
 DOWNLOAD = ("tensorflow-cpu==2.21.0", "manylinux_2_27_x86_64", "3.12")
 
-NAME, VERSION = "payload", "1.0"
-DIST_INFO = f"{NAME}-{VERSION}.dist-info"
-WHEEL_NAME = f"{NAME}-{VERSION}-py3-none-any.whl"
-NEW_TAGS = "py3-none-linux_x86_64"
 SITE_PACKAGES = "lib/python3.12/site-packages/"
+WHEEL_TAG = "cp312-cp312-linux_x86_64"
+NEW_TAGS = "cp312-cp312-manylinux_2_28_x86_64"
 #: made anew by every conversion.
-REGENERATED = ("RECORD", "INSTALLER", "direct_url.json")
+REGENERATED = ("/RECORD", "/WHEEL", "/INSTALLER", "/direct_url.json")
+WHEEL_FILE = f"Wheel-Version: 1.0\nGenerator: benchmark\nRoot-Is-Purelib: false\nTag: {WHEEL_TAG}\n".encode()
 ZSTD_LEVEL = 3
-CONDA_NAME = f"{NAME}-{VERSION}-0.conda"
 #: stands for a wheel that is not there, and the MB of what is made up instead.
-SYNTHETIC = Path("-")
+SYNTHETIC = Path("synthetic-1.0-py3-none-any.whl")
 DEFAULT_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the package is called on both sides."""
+
+    #: `{distribution}-{version}`.
+    stem: str
+    name: str
+    version: str
+
+    @classmethod
+    def of(cls, path: Path) -> Project:
+        """From the file name of a wheel or of the package."""
+        if path.suffix == ".conda":
+            name, version, _ = path.stem.rsplit("-", 2)
+            return cls(f"{name.replace('-', '_')}-{version}", name, version)
+        filename = parse_wheel_filename(path.name)
+        return cls(filename.stem, filename.name, str(filename.version))
+
+    @property
+    def conda(self) -> str:
+        return f"{self.name}-{self.version}-py312_0"
+
+    @property
+    def dist_info(self) -> str:
+        return f"{self.stem}.dist-info"
+
+    @property
+    def wheel(self) -> str:
+        return f"{self.stem}-{WHEEL_TAG}.whl"
 
 
 # --- what is measured ---
@@ -61,20 +92,22 @@ DEFAULT_SIZE = 512
 
 def _convert(conda_path: Path, out_dir: Path, compression: Compression, threads: int) -> Path:
     """Our conversion in the prefix layout; the one place to change when the conversion's interface does."""
-    wheel = out_dir / WHEEL_NAME
+    project = Project.of(conda_path)
+    wheel = out_dir / project.wheel
     with WheelWriter(wheel, compression=compression, threads=threads) as writer:
         for member, stream in _payload(conda_path):
-            name = _target(member.name)
+            name = _target(member.name, project)
             if name is not None:
                 writer.add(name, stream, member.size, executable=bool(member.mode & 0o111))
-        writer.add_bytes(f"{DIST_INFO}/WHEEL", _wheel_file())
-        writer.finish(DIST_INFO)
+        writer.add_bytes(f"{project.dist_info}/WHEEL", WHEEL_FILE)
+        writer.finish(project.dist_info)
     return wheel
 
 
 def _convert_with_stdlib(conda_path: Path, out_dir: Path) -> Path:
     """What a first version would do: tarfile, hashlib and zipfile, one thread, zlib's default level."""
-    wheel = out_dir / WHEEL_NAME
+    project = Project.of(conda_path)
+    wheel = out_dir / project.wheel
     rows: list[tuple[str, str, int | str]] = []
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
 
@@ -87,14 +120,14 @@ def _convert_with_stdlib(conda_path: Path, out_dir: Path) -> Path:
             rows.append((name, f"sha256={digest}", len(data)))
 
         for member, stream in _payload(conda_path):
-            name = _target(member.name)
+            name = _target(member.name, project)
             if name is not None:
                 put(name, stream.read(), member.mode)
-        put(f"{DIST_INFO}/WHEEL", _wheel_file(), 0o644)
-        rows.append((f"{DIST_INFO}/RECORD", "", ""))
+        put(f"{project.dist_info}/WHEEL", WHEEL_FILE, 0o644)
+        rows.append((f"{project.dist_info}/RECORD", "", ""))
         record = io.StringIO()
         csv.writer(record, lineterminator="\n").writerows(rows)
-        archive.writestr(f"{DIST_INFO}/RECORD", record.getvalue())
+        archive.writestr(f"{project.dist_info}/RECORD", record.getvalue())
     return wheel
 
 
@@ -105,7 +138,7 @@ def _retag(wheel: Path, out_dir: Path) -> Path:
 
 def _recompress(wheel: Path, out_dir: Path) -> Path:
     """A retag that unpacks and compresses every member again, as most tools do it."""
-    out = out_dir / WHEEL_NAME.replace("py3-none-any", NEW_TAGS)
+    out = out_dir / wheel.name.replace(WHEEL_TAG, NEW_TAGS)
     with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for info in source.infolist():
             target.writestr(info.filename, source.read(info))
@@ -151,7 +184,7 @@ def _pkg_member(archive: zipfile.ZipFile) -> str:
     return next(name for name in archive.namelist() if name.startswith("pkg-"))
 
 
-def _payload(conda_path: Path) -> Iterator[tuple[tarfile.TarInfo, io.BufferedIOBase]]:
+def _payload(conda_path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """Every file of a .conda package's payload, in order, as a stream."""
     with zipfile.ZipFile(conda_path) as archive, archive.open(_pkg_member(archive)) as raw:
         reader = zstandard.ZstdDecompressor().stream_reader(raw, read_size=MIB // 4)
@@ -163,63 +196,76 @@ def _payload(conda_path: Path) -> Iterator[tuple[tarfile.TarInfo, io.BufferedIOB
                 tar.members.clear()  # type: ignore[attr-defined]  # or it remembers every member
 
 
-def _target(path: str) -> str | None:
+def _target(path: str, project: Project) -> str | None:
     """The wheel's name for a payload file in the prefix layout, None for what is made anew."""
-    if path.startswith(SITE_PACKAGES):
-        name = path.removeprefix(SITE_PACKAGES)
-        return None if name.startswith(DIST_INFO) and name.endswith((*REGENERATED, "WHEEL")) else name
-    return f"{NAME}-{VERSION}.data/data/{path}"
+    if not path.startswith(SITE_PACKAGES):
+        return f"{project.stem}.data/data/{path}"
+    name = path.removeprefix(SITE_PACKAGES)
+    return None if name.startswith(project.dist_info) and name.endswith(REGENERATED) else name
 
 
-def _wheel_file() -> bytes:
-    return b"Wheel-Version: 1.0\nGenerator: benchmark\nRoot-Is-Purelib: false\nTag: py3-none-any\n"
+class _Hashed:
+    """Passes a stream on and hashes it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.sha256.update(data)
+        return data
 
 
-def _package(files: Iterator[tuple[str, int, io.BufferedIOBase]], conda_path: Path) -> int:
+def _package(project: Project, files: Iterator[tuple[str, int, IO[bytes]]], directory: Path) -> int:
     """Make a .conda package of files in site-packages; returns the size of its payload in bytes."""
-    total = 0
-    with tempfile.TemporaryFile(dir=conda_path.parent) as pkg:
+    paths: list[dict[str, object]] = []
+    with tempfile.TemporaryFile(dir=directory) as pkg:
         compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=-1)
         with compressor.stream_writer(pkg, closefd=False) as out, tarfile.open(fileobj=out, mode="w|") as tar:
             for name, size, stream in files:
                 info = tarfile.TarInfo(SITE_PACKAGES + name)
                 info.size = size
-                tar.addfile(info, stream)
-                total += size
-        index: dict[str, object] = {"name": NAME, "version": VERSION, "build": "0", "build_number": 0}
-        index |= {"subdir": "linux-64", "depends": []}
-        with zipfile.ZipFile(conda_path, "w") as archive:
+                hashed = _Hashed(stream)
+                tar.addfile(info, hashed)  # type: ignore[arg-type]
+                path = {"_path": info.name, "path_type": "hardlink", "size_in_bytes": size}
+                paths.append({**path, "sha256": hashed.sha256.hexdigest()})
+        index = {"name": project.name, "version": project.version, "build": "py312_0", "build_number": 0}
+        depends = ["python >=3.12,<3.13.0a0", "python_abi 3.12.* *_cp312"]
+        documents = {
+            "index.json": {**index, "subdir": "linux-64", "depends": depends},
+            "paths.json": {"paths": paths, "paths_version": 1},
+            "about.json": {},
+        }
+        with zipfile.ZipFile(directory / f"{project.conda}.conda", "w") as archive:
             archive.writestr("metadata.json", json.dumps({"conda_pkg_format_version": 2}))
-            with archive.open(f"pkg-{NAME}-{VERSION}-0.tar.zst", "w", force_zip64=True) as member:
-                pkg.seek(0)
-                while block := pkg.read(MIB):
-                    member.write(block)
-            archive.writestr(f"info-{NAME}-{VERSION}-0.tar.zst", _info_tar(index))
-    return total
+            archive.writestr(f"info-{project.conda}.tar.zst", _info_tar(documents))
+            pkg.seek(0)
+            with archive.open(f"pkg-{project.conda}.tar.zst", "w", force_zip64=True) as member:
+                shutil.copyfileobj(pkg, member, MIB)
+    return sum(int(str(path["size_in_bytes"])) for path in paths)
 
 
-def _info_tar(index: dict[str, object]) -> bytes:
+def _info_tar(documents: Mapping[str, object]) -> bytes:
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
-        data = json.dumps(index).encode()
-        info = tarfile.TarInfo("info/index.json")
-        info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
+        for name, document in documents.items():
+            data = json.dumps(document).encode()
+            info = tarfile.TarInfo(f"info/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
     return zstandard.compress(raw.getvalue())
 
 
-def _files_of_wheel(wheel: Path) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
-    """A wheel's files, its own dist-info directory under the name that the package has here."""
+def _files_of_wheel(wheel: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(wheel) as archive:
         for info in archive.infolist():
-            head, slash, rest = info.filename.partition("/")
-            name = f"{DIST_INFO}/{rest}" if head.endswith(".dist-info") else head + slash + rest
             if not info.is_dir():
                 with archive.open(info) as stream:
-                    yield name, info.file_size, stream
+                    yield info.filename, info.file_size, stream
 
 
-def _synthetic_files(megabytes: int) -> Iterator[tuple[str, int, io.BufferedIOBase]]:
+def _synthetic_files(project: Project, megabytes: int) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Content that compresses to about a quarter: two thirds in one large file, the rest small."""
     source = random.Random(0)
     words = [source.randbytes(source.randint(2, 14)) for _ in range(30_000)]
@@ -231,13 +277,15 @@ def _synthetic_files(megabytes: int) -> Iterator[tuple[str, int, io.BufferedIOBa
             data += phrase * source.randint(1, 4)
         return io.BytesIO(bytes(data[:size]))
 
+    metadata = f"Metadata-Version: 2.1\nName: {project.name}\nVersion: {project.version}\n".encode()
+    yield f"{project.dist_info}/METADATA", len(metadata), io.BytesIO(metadata)
     large = megabytes * 2 // 3 * MIB
-    yield f"{NAME}/lib.so", large, content(large)
+    yield f"{project.name}/lib.so", large, content(large)
     left = megabytes * MIB - large
     index = 0
     while left > 0:
         size = min(left, int(source.lognormvariate(9.5, 1.4)))
-        yield f"{NAME}/m{index % 50}/f{index}.py", size, content(size)
+        yield f"{project.name}/m{index % 50}/f{index}.py", size, content(size)
         left -= size
         index += 1
 
@@ -305,10 +353,11 @@ def _child(kind: str, *arguments: str) -> None:
         case "limit":
             (out / "limit.json").write_text(json.dumps(_limit(source, Compression(arguments[1]))))
         case "package":
-            wheel = None if source == SYNTHETIC else source
-            files = _files_of_wheel(wheel) if wheel else _synthetic_files(int(arguments[1]))
-            payload = _package(files, out / CONDA_NAME)
-            _convert(out / CONDA_NAME, out, Compression.BALANCED, os.cpu_count() or 1)
+            project = Project.of(source)
+            wanted = int(arguments[1])
+            files = _synthetic_files(project, wanted) if source == SYNTHETIC else _files_of_wheel(source)
+            payload = _package(project, files, out)
+            _convert(out / f"{project.conda}.conda", out, Compression.BALANCED, os.cpu_count() or 1)
             (out / "payload.json").write_text(json.dumps(payload))
 
 
@@ -350,14 +399,16 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.work) as work:
         WORK = Path(work)
-        conda, plain = WORK / CONDA_NAME, WORK / WHEEL_NAME
         wheel = options.wheel
         if wheel is None and options.size is None:
             wheel = _download(WORK)
-        _process("package", str(wheel or SYNTHETIC), str(options.size or DEFAULT_SIZE), work)
+        wheel = wheel or SYNTHETIC
+        _process("package", str(wheel), str(options.size or DEFAULT_SIZE), work)
         payload = json.loads((WORK / "payload.json").read_text())
+        (conda,) = WORK.glob("*.conda")
+        plain = WORK / Project.of(conda).wheel
         print(
-            f"{wheel.name if wheel else 'synthetic payload'}: {payload / 1e6:.0f} MB, "
+            f"{wheel.name}: {payload / 1e6:.0f} MB, "
             f"{conda.stat().st_size / 1e6:.0f} MB as .conda (zstd {ZSTD_LEVEL}); "
             f"{options.threads} threads, {os.cpu_count()} cores, medians of {options.rounds} runs"
         )

@@ -88,9 +88,7 @@ def intersect(left: Intervals, right: Intervals) -> Intervals:
     found = []
     i = j = 0
     while i < len(left) and j < len(right):
-        part = Interval(
-            max(left[i].low, right[j].low, key=_low_key), min(left[i].high, right[j].high, key=_high_key)
-        )
+        part = Interval(max(left[i].low, right[j].low, key=_low_key), min(left[i].high, right[j].high, key=_high_key))
         if not part.empty:
             found.append(part)
         if _high_key(left[i].high) <= _high_key(right[j].high):

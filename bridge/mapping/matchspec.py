@@ -94,9 +94,7 @@ def _parse(text: str) -> CondaSpec:
         build_number=keys.get("build_number", ""),
         qualifiers=tuple((key, keys[key]) for key in _QUALIFIERS if key in keys),
         track_features=keys.get("track_features", ""),
-        flags=tuple(
-            part.strip().strip("\"'") for part in keys.get("flags", "").strip("[]").split(",") if part.strip()
-        ),
+        flags=tuple(part.strip().strip("\"'") for part in keys.get("flags", "").strip("[]").split(",") if part.strip()),
         extras=tuple(spec.extras or ()),
         when=spec.condition or "",
     )

@@ -101,9 +101,7 @@ def platform_tags(
         return PlatformTags(_noarch(demands, name), tuple(demands.losses))
     system = subdir.partition("-")[0]
     if system in _ALL_SYSTEMS - demands.systems:
-        raise Unsupported(
-            Code.PLATFORM, f"is for {subdir}, but requires another system", subject=name, field="depends"
-        )
+        raise Unsupported(Code.PLATFORM, f"is for {subdir}, but requires another system", subject=name, field="depends")
     if subdir in _LINUX:
         machine = _LINUX[subdir]
         if external and has_binaries:
@@ -132,9 +130,7 @@ def subdirs_of(platform: str) -> tuple[Subdir, ...]:
         return tuple(Subdir(subdir) for subdir, (machine, _) in _MACOS.items() if machine in machines)
     for subdir, machine in _LINUX.items():
         if platform == f"linux_{machine}" or (
-            platform.startswith("manylinux")
-            and platform.endswith(f"_{machine}")
-            and glibc_of(platform) is not None
+            platform.startswith("manylinux") and platform.endswith(f"_{machine}") and glibc_of(platform) is not None
         ):
             return (Subdir(subdir),)
     return ()
@@ -197,9 +193,7 @@ def _floor(spec: CondaSpec, subject: str) -> tuple[Floor | None, bool]:
         return None, False
     low, high = found[0].low, found[-1].high
     # `__glibc <3.0.a0` is a habit; no such glibc exists.
-    bounded = high.version is not None and not (
-        spec.name == "__glibc" and high.version.release[0] >= _NO_GLIBC_ABOVE
-    )
+    bounded = high.version is not None and not (spec.name == "__glibc" and high.version.release[0] >= _NO_GLIBC_ABOVE)
     exact = not (losses or bounded or len(found) > 1)
     if low.version is None:
         return None, exact

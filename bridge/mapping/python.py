@@ -62,9 +62,7 @@ class PythonSupport:
         """The minor versions of Python that `requires_python` admits."""
         wanted = self.requires_python.to_range()
         return tuple(
-            minor
-            for minor in _MINORS
-            if not wanted.is_disjoint(SpecifierSet(f"=={minor[0]}.{minor[1]}.*").to_range())
+            minor for minor in _MINORS if not wanted.is_disjoint(SpecifierSet(f"=={minor[0]}.{minor[1]}.*").to_range())
         )
 
 
@@ -91,9 +89,7 @@ def python_support(index: IndexJson, depends: Iterable[str]) -> PythonSupport:
     return reader.support()
 
 
-def python_tags(
-    index: IndexJson, depends: Sequence[str], *, has_extensions: bool, native_only: bool
-) -> PythonTags:
+def python_tags(index: IndexJson, depends: Sequence[str], *, has_extensions: bool, native_only: bool) -> PythonTags:
     """Interpreter and ABI tags.
 
     Args:
@@ -113,14 +109,10 @@ def python_tags(
         has_extensions = False
     interpreters, abis = _tags(index, support, has_extensions)
     said = "none" not in abis
-    return PythonTags(
-        interpreters, abis, support.requires_python, (*support.losses, *_unsaid(index, support, said))
-    )
+    return PythonTags(interpreters, abis, support.requires_python, (*support.losses, *_unsaid(index, support, said)))
 
 
-def _tags(
-    index: IndexJson, support: PythonSupport, has_extensions: bool
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _tags(index: IndexJson, support: PythonSupport, has_extensions: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     subject = index.identity.stem
     if support.abi is not None:
         return (_interpreter(support.abi),), (support.abi,)
@@ -237,13 +229,9 @@ class _Reader:
             answer = to_specifiers(spec.version, absent=_ABSENT)
         except InvalidInput as error:
             raise InvalidInput(error.code, error.message, subject=self._subject, field="depends") from error
-        specifiers = (
-            [_any_patch(one) for one in answer.specifiers] if spec.name == "python_abi" else answer.specifiers
-        )
+        specifiers = [_any_patch(one) for one in answer.specifiers] if spec.name == "python_abi" else answer.specifiers
         self._specifiers.setdefault(spec.name, []).extend(specifiers)
-        self._losses.extend(
-            Loss(code, self._subject, f"{spec.name}: {detail}") for code, detail in answer.losses
-        )
+        self._losses.extend(Loss(code, self._subject, f"{spec.name}: {detail}") for code, detail in answer.losses)
         if spec.name != "python_abi" and (floor := lower_bound(spec.version)) is not None:
             self._floors.append(floor)
 

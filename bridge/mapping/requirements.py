@@ -34,9 +34,7 @@ class RequirementAnswer:
     losses: tuple[Loss, ...]
 
 
-def to_requirement(
-    spec: str, mapper: NameMapper, *, subject: str, extra: str | None = None
-) -> RequirementAnswer:
+def to_requirement(spec: str, mapper: NameMapper, *, subject: str, extra: str | None = None) -> RequirementAnswer:
     """Translate one entry of `depends`, or of a group of `extra_depends`.
 
     Interpreter and virtual packages give no losses here: `bridge.mapping.python` and
@@ -83,9 +81,7 @@ def to_requirement(
         condition = to_marker(parsed.when)
         if not condition.exact:
             became = condition.marker or "no condition"
-            losses.append(
-                Loss(Code.CONDITION, subject, f"{parsed}: the condition {parsed.when} became {became}")
-            )
+            losses.append(Loss(Code.CONDITION, subject, f"{parsed}: the condition {parsed.when} became {became}"))
         if condition.marker is not None:
             markers.append(condition.marker)
     if extra is not None:

@@ -64,23 +64,12 @@ class Preloaded:
 class Note:
     """What planning must know about one conda package and cannot see in its files."""
 
-    #: path below the prefix -> the absolute path that replaces `<prefix>/<path>` in a binary.
+    #: glob over what follows the install prefix in a binary -> the absolute path that stands for the whole.
     prefix_values: Mapping[str, str] = field(default_factory=dict)
     #: path globs of files that are loaded by name at run time, so that no NEEDED entry leads to them.
     dlopen: tuple[str, ...] = ()
     #: path globs of data files that are needed at run time.
     data: tuple[str, ...] = ()
-
-    def prefix_value(self, path: str) -> str | None:
-        """What replaces `<prefix>/<path>`: the value of the longest key that is `path` or a parent of it.
-
-        Args:
-            path: what follows the prefix in the binary, without the first `/`.
-        """
-        key = path
-        while key and key not in self.prefix_values:
-            key = key.rpartition("/")[0]
-        return self.prefix_values[key] + path[len(key) :] if key else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +152,10 @@ def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
             for name in (*(name for name in base.native if name not in over.python), *over.native)
             if not _is_glob(name)
         ),
-        native_patterns=tuple(
-            re.compile(translate(name)) for name in (*over.native, *base.native) if _is_glob(name)
-        ),
+        native_patterns=tuple(re.compile(translate(name)) for name in (*over.native, *base.native) if _is_glob(name)),
         kinds={CondaName(name): kind for name, kind in base.kinds.items() if not _is_glob(name)},
         kind_patterns=tuple(
-            (re.compile(translate(name)), kind)
-            for name, kind in {**over.kinds, **base.kinds}.items()
-            if _is_glob(name)
+            (re.compile(translate(name)), kind) for name, kind in {**over.kinds, **base.kinds}.items() if _is_glob(name)
         ),
         preloaded=tuple({**base.preloaded, **over.preloaded}.values()),
         notes={**base.notes, **over.notes},
@@ -184,9 +169,7 @@ def _overlay(draft: _Draft) -> dict[CondaName, tuple[DependencyKind, str | None]
         CondaName(name): (kind, None) for name, kind in draft.kinds.items() if not _is_glob(name)
     }
     answers.update((CondaName(name), (DependencyKind.NATIVE, None)) for name in draft.native)
-    answers.update(
-        (name, (DependencyKind.PYTHON, distribution)) for name, distribution in draft.python.items()
-    )
+    answers.update((name, (DependencyKind.PYTHON, distribution)) for name, distribution in draft.python.items())
     return answers
 
 
@@ -278,9 +261,7 @@ def _mapping(value: Any, subject: str, key: str, allowed: set[str] | None = None
         if not isinstance(name, str):
             raise _malformed(f"has a key that is not text: {json.dumps(name, default=str)}", subject, key)
         if allowed is not None and name not in allowed:
-            raise _malformed(
-                f"has an unknown key (known: {', '.join(sorted(allowed))})", subject, f"{key}.{name}"
-            )
+            raise _malformed(f"has an unknown key (known: {', '.join(sorted(allowed))})", subject, f"{key}.{name}")
     return value
 
 

@@ -133,9 +133,7 @@ def _to_specifiers(text: str, absent: str) -> SpecifierAnswer:
     if not wanted.difference(offered).is_empty:
         exact = wanted.to_specifier_set()
         if exact is None:
-            return SpecifierAnswer(
-                SpecifierSet(), (*losses, (Code.VERSION_DROPPED, f"{text} became any version"))
-            )
+            return SpecifierAnswer(SpecifierSet(), (*losses, (Code.VERSION_DROPPED, f"{text} became any version")))
         return SpecifierAnswer(SpecifierSet(str(exact)), losses)
     surplus = offered.difference(wanted)
     if absent:
@@ -245,8 +243,7 @@ def _names_prerelease(node: Meaning) -> bool:
     match node:
         case Accepted(specifiers):
             return any(
-                one.operator == "==" and Version(one.version.removesuffix(".*")).is_prerelease
-                for one in specifiers
+                one.operator == "==" and Version(one.version.removesuffix(".*")).is_prerelease for one in specifiers
             )
         case Every(parts) | Either(parts):
             return any(map(_names_prerelease, parts))

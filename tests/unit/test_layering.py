@@ -12,7 +12,8 @@ PACKAGE = ROOT / "bridge"
 
 #: from the top; a package may import what stands below it, and itself.
 LAYERS = (
-    {"cli", "__main__"},
+    {"__main__"},
+    {"cli"},
     {"channel", "serve", "publish", "priority", "select"},
     {"translate"},
     {"mapping"},

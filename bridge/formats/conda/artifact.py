@@ -97,7 +97,7 @@ def open_artifact(
         return UnpackedDirectory(path, limits, filename=filename, subdir=subdir, channel=channel)
     name = path.name if filename is None else filename
     _, archive = parse_filename(name)
-    if not path.exists():
+    if not path.is_file():
         raise InvalidInput(Code.SOURCE, "there is no such file", subject=name)
     kind = CondaFile if archive is ArchiveFormat.CONDA else TarBz2File
     return kind(path, limits, filename=name, subdir=subdir, channel=channel)

@@ -70,6 +70,10 @@ class Container:
     #: offset of the central directory, where the members end.
     directory: int
 
+    @property
+    def members(self) -> tuple[Entry, Entry, Entry]:
+        return self.metadata, self.info, self.payload
+
 
 def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
     """Read and check the central directory.
@@ -99,11 +103,12 @@ def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
     return Container(by_role["metadata"], by_role["info"], by_role["pkg"], directory)
 
 
-def data_offset(source: ByteSource, entry: Entry, *, subject: str) -> int:
+def data_offset(source: ByteSource, container: Container, entry: Entry, *, subject: str) -> int:
     """Where the bytes of a member start, after a look at its local header.
 
     Raises:
-        InvalidInput: CB102 where the local header differs from the central directory.
+        InvalidInput: CB102 where the local header differs from the central directory, or the member does not end where
+            the next one or the directory starts.
     """
     header = _LOCAL.unpack(source.read_at(entry.offset, _LOCAL.size))
     magic, _, flags, method, _, _, crc, packed, size, name_length, extra_length = header
@@ -115,7 +120,11 @@ def data_offset(source: ByteSource, entry: Entry, *, subject: str) -> int:
     _check_stored(flags, method, size, packed, subject, name)
     if (name, size, crc) != (entry.name, entry.size, entry.crc):
         raise _refuse(subject, "a local header differs from the directory", entry.name)
-    return entry.offset + _LOCAL.size + len(rest)
+    start = entry.offset + _LOCAL.size + len(rest)
+    ends = [other.offset for other in container.members if other.offset > entry.offset]
+    if start + entry.size != min([*ends, container.directory]):
+        raise _refuse(subject, "there is something after the ZIP member, or it reaches too far", entry.name)
+    return start
 
 
 def check_layout(source: ByteSource, container: Container, *, subject: str) -> None:
@@ -125,14 +134,10 @@ def check_layout(source: ByteSource, container: Container, *, subject: str) -> N
     Raises:
         InvalidInput: CB102.
     """
-    place = 0
-    members = (container.metadata, container.info, container.payload)
-    for entry in sorted(members, key=lambda entry: entry.offset):
-        if entry.offset != place:
-            raise _refuse(subject, "there is something before or between the ZIP members", entry.name)
-        place = data_offset(source, entry, subject=subject) + entry.size
-    if place != container.directory:
-        raise _refuse(subject, "there is something between the ZIP members and the directory")
+    if min(entry.offset for entry in container.members):
+        raise _refuse(subject, "there is something before the ZIP members")
+    for entry in container.members:
+        data_offset(source, container, entry, subject=subject)
 
 
 def check_format(source: ByteSource, container: Container, limits: Limits, *, subject: str) -> None:
@@ -144,7 +149,7 @@ def check_format(source: ByteSource, container: Container, limits: Limits, *, su
     entry = container.metadata
     if entry.size > _FORMAT_DOCUMENT_SIZE:
         raise _refuse(subject, f"{entry.size} bytes are too many for this file", entry.name)
-    data = source.read_at(data_offset(source, entry, subject=subject), entry.size)
+    data = source.read_at(data_offset(source, container, entry, subject=subject), entry.size)
     if zlib.crc32(data) != entry.crc:
         raise InvalidInput(Code.UNREADABLE, "its checksum is wrong", subject=subject, field=entry.name)
     document = load_document(data, limits, subject=subject, field=entry.name)

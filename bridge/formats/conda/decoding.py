@@ -128,9 +128,9 @@ def _zstd_blocks(packed: Packed, limits: Limits) -> Iterator[bytes]:
     source = _ZstdSource(packed, limits)
     decoder = zstandard.ZstdDecompressor(max_window_size=limits.zstd_window)
     try:
-        with decoder.stream_reader(
-            cast("IO[bytes]", source), read_size=BLOCK, read_across_frames=False
-        ) as reader:
+        # read() is all that the decoder asks of a file.
+        file = cast("IO[bytes]", source)
+        with decoder.stream_reader(file, read_size=BLOCK, read_across_frames=False) as reader:
             while block := reader.read(BLOCK):
                 yield block
     except zstandard.ZstdError as error:
@@ -214,7 +214,7 @@ class _ZstdSource:
         if parameters.window_size > self._limits.zstd_window:
             raise InvalidInput(
                 Code.LIMIT,
-                f"a window of {parameters.window_size} bytes; limit zstd_window is {self._limits.zstd_window}",
+                f"window of {parameters.window_size} bytes; limit zstd_window: {self._limits.zstd_window}",
                 subject=self._packed.subject,
                 field=self._packed.field,
             )

@@ -34,7 +34,7 @@ TAIL: Final = 64 * KIB
 
 
 class RemotePackage:
-    """A conda package at an address, of which only the description is read."""
+    """A conda package at an address, of which only the description is read, and only what is read is checked."""
 
     def __init__(self, address: Address, limits: Limits, *, subdir: str | None) -> None:
         self.filename = address.filename
@@ -86,7 +86,7 @@ class RemotePackage:
         source.fetch_from(entry.offset)
         if container.metadata.offset >= source.first:
             check_format(source, container, self._limits, subject=self.filename)
-        offset = data_offset(source, entry, subject=self.filename)
+        offset = data_offset(source, container, entry, subject=self.filename)
         packed = Packed(source, offset, entry.size, subject=self.filename, field=entry.name, crc=entry.crc)
         collector = InfoCollector(self._limits, subject=self.filename)
         members = read_members(

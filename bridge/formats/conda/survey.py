@@ -206,7 +206,7 @@ class _Surveyor:
             raise self._mismatch(path, "is listed, but not packed")
 
     def _check_links(self) -> None:
-        """A softlink's SHA-256 is that of the file at its end; some builders give the size of the link itself."""
+        """A softlink's SHA-256 is that of the file at its end; its size may be that of the link."""
         for path in self._symlinks:
             entry = self._entries[path]
             target = self._files.get(self._end_of(path))

@@ -111,8 +111,7 @@ def test_the_table_agrees_with_the_published_mapping(published: dict[str, list[s
     disagreements = {
         name: (distribution, names)
         for name, distribution in load_tables().python.items()
-        if (names := published.get(name))
-        and canonicalize_name(distribution) not in map(canonicalize_name, names)
+        if (names := published.get(name)) and canonicalize_name(distribution) not in map(canonicalize_name, names)
     }
     assert disagreements == {}
 

@@ -92,9 +92,7 @@ def test_noarch_python_in_a_platform_subdir_is_the_stable_abi(depends: list[str]
         ("python >=3.10,<3.11", ("py310",), ">=3.10,<3.11"),
     ],
 )
-def test_pure_packages_get_tags_by_their_range(
-    spec: str, interpreters: tuple[str, ...], requires: str
-) -> None:
+def test_pure_packages_get_tags_by_their_range(spec: str, interpreters: tuple[str, ...], requires: str) -> None:
     answer = pure(spec)
     assert (answer.interpreters, answer.abis) == (interpreters, ("none",))
     assert answer.requires_python == SpecifierSet(requires)

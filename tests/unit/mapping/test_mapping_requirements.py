@@ -17,9 +17,7 @@ DARWIN = 'sys_platform == "darwin"'
 
 
 def translate(spec: str, extra: str | None = None) -> RequirementAnswer:
-    mapper = NameMapper(
-        load_tables(), Evidence(channel={CondaName("x"): True, CondaName("cudatoolkit"): False})
-    )
+    mapper = NameMapper(load_tables(), Evidence(channel={CondaName("x"): True, CondaName("cudatoolkit"): False}))
     return to_requirement(spec, mapper, subject="s-1-0.conda", extra=extra)
 
 
@@ -126,9 +124,7 @@ def test_an_address_never_becomes_a_bare_python_name() -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "spec", ["", "x ===1", "x >=1,,<2", "*", "x[nonsense=1]", "x @ 1", "x[when=", "bar @ url"]
-)
+@pytest.mark.parametrize("spec", ["", "x ===1", "x >=1,,<2", "*", "x[nonsense=1]", "x @ 1", "x[when=", "bar @ url"])
 def test_a_spec_that_no_solver_reads_is_refused(spec: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         translate(spec)
@@ -179,9 +175,7 @@ def test_joining_does_not_change_what_was_given() -> None:
         ("a[b", None, False),
     ],
 )
-def test_conditions_become_markers_that_hold_at_least_as_often(
-    condition: str, marker: str | None, exact: bool
-) -> None:
+def test_conditions_become_markers_that_hold_at_least_as_often(condition: str, marker: str | None, exact: bool) -> None:
     answer = to_marker(condition)
     assert (answer.marker, answer.exact) == (marker, exact)
     if marker is not None:

@@ -31,9 +31,7 @@ from bridge.model.conda import CondaVersion
         ("4.5.final", "0+conda.4.5.final", VersionRule.OPAQUE),
     ],
 )
-def test_each_rule_gives_the_version_that_the_package_meant(
-    conda: str, pep440: str, rule: VersionRule
-) -> None:
+def test_each_rule_gives_the_version_that_the_package_meant(conda: str, pep440: str, rule: VersionRule) -> None:
     answer = to_pep440(CondaVersion(conda))
     assert (str(answer.version), answer.rule) == (pep440, rule)
     assert answer.exact is (rule is VersionRule.DIRECT)
@@ -65,7 +63,5 @@ def test_what_cannot_be_a_version_is_refused(hopeless: str) -> None:
         ("2.0+cu118", "2.0"),
     ],
 )
-def test_the_way_back_attaches_development_releases_and_leaves_the_local_label_out(
-    pep440: str, conda: str
-) -> None:
+def test_the_way_back_attaches_development_releases_and_leaves_the_local_label_out(pep440: str, conda: str) -> None:
     assert to_conda(Version(pep440)) == conda
