@@ -60,11 +60,10 @@ class Code(Enum):
     HOTFIX = ("CB218", "channel-hotfix", "none needed; the channel's record was used")
     VERSION_SPELLING = ("CB219", "version-spelling", "none needed; the conda version is kept in the wheel's conda/ files")
     FEATURES = ("CB220", "features", "publish the builds as variants")
-    REGENERATED = ("CB221", "regenerated", "none needed; installers make these files again")
+    REGENERATED = ("CB221", "regenerated", "none needed; installers and Python make these files again")
     PATH_EXECUTABLE = ("CB222", "executable-not-on-path", "call it by its full path, or use the prefix layout")
     SYSTEM_LIBRARY = ("CB223", "left-to-system", "install the library on the system")
     DATA_SCHEME = ("CB224", "data-scheme", "do not install this wheel with --target or into a conda environment")
-    NOARCH_OS = ("CB225", "noarch-os", "convert the builds for the other systems too")
     EXECUTABLE_METADATA = ("CB226", "executable-metadata", "read the file before installing; it runs code by itself")
     EMPTY_DIRECTORY = ("CB227", "empty-directory", "none needed; the way back restores it")
     FILE_MODE = ("CB228", "file-mode", "none needed; only the executable bit exists in a wheel")
@@ -72,11 +71,11 @@ class Code(Enum):
     PYTHON_REQUIREMENT = ("CB230", "python-requirement", "none needed; conda's own requirements were used")
     MISSING_NAME = ("CB231", "own-name", "name the project in an overlay file")
     CONDITION = ("CB232", "condition", "none; the condition has no marker, so the requirement is unconditional")
-    STATIC_SCRIPT = ("CB233", "entry-point-spelling", "none needed")
-    HEADERS_ONLY = ("CB234", "development-files", "none needed at run time")
+    ENTRY_POINT = ("CB233", "entry-point-differs", "none needed; the program that conda makes was followed")
     IMPLEMENTATION = ("CB235", "python-implementation", "install the wheel only into the kind of Python named")
-
     PROGRAM_DEMAND = ("CB236", "program-demand", "run the program on a newer system")
+    FOREIGN_LINK = ("CB237", "foreign-link", "install the package that owns the file, and use the file's own name")
+    NOT_VENDORED = ("CB238", "not-vendored", "install by other means what is run, read or loaded by its name")
 
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
     LAYOUT_PLATFORM = ("CB301", "layout-platform", "use --layout prefix")
@@ -90,10 +89,9 @@ class Code(Enum):
     COLLISION = ("CB309", "collision", "use another layout; two files would share one name in the wheel")
     PLATFORM = ("CB310", "platform", "none; no wheel platform tag exists for it")
     PYTHON_TAG = ("CB311", "python-tag", "none; the Python that the package is for cannot be said in a tag")
-    EXECUTABLE_REFUSED = ("CB312", "executable-metadata-refused", "run without --strict to accept it")
+    REPLACES_PYTHON = ("CB312", "replaces-python", "rebuild the package without this program")
     SEVERAL_PROJECTS = ("CB313", "several-projects", "split the package; a wheel holds one project")
     BINARY_FORMAT = ("CB314", "binary-format", "use --layout prefix; the binary is not 64-bit little-endian ELF")
-    LINK_TARGET = ("CB315", "link-target", "convert the package that owns the link's target")
     SHADOWED = ("CB316", "shadowed-build", "convert one build at a time, or publish the builds as variants")
     NOT_AN_ARTIFACT = ("CB317", "not-an-artifact", "give .conda or .tar.bz2 files, or a directory of them")
     NO_MATCH = ("CB318", "no-match", "check the spec and the channels")
@@ -133,8 +131,7 @@ _HARMLESS = frozenset(
         Code.FILE_MODE,
         Code.SHADOWED_SCRIPT,
         Code.PYTHON_REQUIREMENT,
-        Code.STATIC_SCRIPT,
-        Code.HEADERS_ONLY,
+        Code.ENTRY_POINT,
     }
 )
 

@@ -21,10 +21,11 @@ from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import DEFAULT_LIMITS, Limits
+from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.conda import CondaName
 from bridge.model.plan import Layout, Outcome, Output, Status
 from bridge.translate.to_wheel.names import own_distribution
-from bridge.translate.to_wheel.request import RESERVED_PREFIX, Options
+from bridge.translate.to_wheel.request import Options
 
 SCHEMA: Final = "conda-bridge/convert/1"
 _STAGING: Final = ".conda-bridge-"

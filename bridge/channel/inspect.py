@@ -10,8 +10,8 @@ from bridge.channel.convert import settings_for, status_of
 from bridge.channel.inputs import Input
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, InvalidInput
+from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.plan import Layout, Outcome, Status, WheelPlan
-from bridge.translate.to_wheel.request import RESERVED_PREFIX
 
 SCHEMA: Final = "conda-bridge/inspect/1"
 

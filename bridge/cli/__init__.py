@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
@@ -28,16 +29,21 @@ cli.add_command(demo_command)
 
 def main() -> None:
     """Run the program: exit 0 all done, 1 some inputs not converted or findings, 2 usage, 3 internal error."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return int(cli.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
-        sys.exit(2)
+        return 2 if isinstance(error, click.UsageError) else 1
     except click.Abort:
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        return 130
     except BridgeError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        return 1
+    except Exception:  # noqa: BLE001 - a fault of the bridge itself, told apart from every other ending
+        traceback.print_exc()
+        return 3

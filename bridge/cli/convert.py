@@ -59,7 +59,7 @@ def convert_command(
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=quiet or not console.is_terminal,
+        disable=quiet or not console.file.isatty(),
     ) as progress:
         task = progress.add_task("converting", total=None)
         report = convert(
@@ -77,8 +77,8 @@ def convert_command(
         )
     if as_json:
         print_json(report.to_json())
-    elif not quiet:
-        _print(report, verbose=verbose)
+    else:
+        _print(report, quiet=quiet, verbose=verbose)
     context.exit(_exit_code(report))
 
 
@@ -88,17 +88,18 @@ def _exit_code(report: Report) -> int:
     return 0 if report.summary[Status.CONVERTED.value] == len(report.outcomes) else 1
 
 
-def _print(report: Report, *, verbose: bool) -> None:
+def _print(report: Report, *, quiet: bool, verbose: bool) -> None:
     for outcome in report.outcomes:
-        _print_outcome(outcome, verbose=verbose)
-    counts = ", ".join(f"{count} {status}" for status, count in report.summary.items() if count)
-    click.echo(counts or "nothing to convert", err=True)
+        if outcome.status is not Status.CONVERTED:
+            click.echo(f"{outcome.status.value}: {outcome.message}", err=True)
+        elif not quiet:
+            _print_converted(outcome, verbose=verbose)
+    if not quiet:
+        counts = ", ".join(f"{count} {status}" for status, count in report.summary.items() if count)
+        click.echo(counts or "nothing to convert", err=True)
 
 
-def _print_outcome(outcome: Outcome, *, verbose: bool) -> None:
-    if outcome.status is not Status.CONVERTED:
-        click.echo(f"{outcome.status.value}: {outcome.message}", err=True)
-        return
+def _print_converted(outcome: Outcome, *, verbose: bool) -> None:
     for output in outcome.outputs:
         losses = f"  ({len(outcome.losses)} losses recorded)" if outcome.losses and not verbose else ""
         click.echo(f"{output.path}{losses}")

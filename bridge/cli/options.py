@@ -10,8 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
+from bridge.errors import BridgeError
+from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
+from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.plan import Layout
+from bridge.translate.to_wheel.request import Options
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -33,7 +37,11 @@ def conversion_options(command: _Command) -> _Command:
                 help="Channel (directory or address) that the packages come from; its records win over the files'.",
             ),
             click.option(
-                "--subdir", default="linux-64", show_default=True, help="Platform that MatchSpecs are resolved for."
+                "--subdir",
+                default="linux-64",
+                show_default=True,
+                callback=_checked_subdir,
+                help="Platform that MatchSpecs are resolved for.",
             ),
             click.option("--strict", is_flag=True, help="Refuse what cannot be converted without loss."),
             click.option(
@@ -45,14 +53,29 @@ def conversion_options(command: _Command) -> _Command:
             ),
             click.option(
                 "--reserved-prefix",
-                default="conda-native-",
+                default=RESERVED_PREFIX,
                 show_default=True,
+                callback=_checked_prefix,
                 help="Begins the names of wheels made of packages that are no Python projects.",
             ),
         )
     ):
         command = decorate(command)
     return command
+
+
+def _checked_subdir(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        return parse_subdir(value, subject="--subdir", field=value)
+    except BridgeError as error:
+        raise click.BadParameter(error.message) from error
+
+
+def _checked_prefix(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        return Options(reserved_prefix=value).reserved_prefix
+    except BridgeError as error:
+        raise click.BadParameter(error.message) from error
 
 
 def json_option(command: _Command) -> _Command:

@@ -52,7 +52,7 @@ _FORMAT_VERSION: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One stored member, as the central directory describes it; `offset` is that of the local header."""
+    """One stored member, as the central directory describes it, from its local header at `offset` to `end`."""
 
     name: str
     offset: int

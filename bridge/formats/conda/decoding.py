@@ -59,12 +59,12 @@ class Packed:
 
 def open_zstd(packed: Packed, limits: Limits) -> ByteStream:
     """The unpacked bytes of one zstd frame (RFC 8878). Errors come out of the stream: CB101 and CB109."""
-    return _stream(packed, _capped(_zstd_blocks(packed, limits), packed, limits))
+    return _stream(packed, capped(_zstd_blocks(packed, limits), packed, limits))
 
 
 def open_bz2(packed: Packed, limits: Limits) -> ByteStream:
     """The unpacked bytes of consecutive bzip2 streams. Errors come out of the stream: CB101 and CB109."""
-    return _stream(packed, _capped(bz2_blocks(packed.blocks(), packed), packed, limits))
+    return _stream(packed, capped(bz2_blocks(packed.blocks(), packed), packed, limits))
 
 
 def bz2_blocks(chunks: Iterator[bytes], packed: Packed) -> Iterator[bytes]:
@@ -102,7 +102,12 @@ def _stream(packed: Packed, blocks: Iterator[bytes]) -> ByteStream:
     return ByteStream(maker, subject=packed.subject, field=packed.field)
 
 
-def _capped(blocks: Iterator[bytes], packed: Packed, limits: Limits) -> Iterator[bytes]:
+def capped(blocks: Iterator[bytes], packed: Packed, limits: Limits) -> Iterator[bytes]:
+    """The same blocks, up to the limits `total_size` and `ratio` (of the packed size).
+
+    Raises:
+        InvalidInput: CB109.
+    """
     by_ratio = max(limits.ratio_floor, packed.size * limits.ratio)
     total = 0
     for block in blocks:

@@ -91,6 +91,8 @@ class UnpackedDirectory:
         return {}
 
     def _read_metadata(self) -> CondaMetadata:
+        if not stat.S_ISDIR(self._status("info").st_mode):
+            raise InvalidInput(Code.MISPLACED_INFO, "info is not a directory", subject=self._subject)
         collector = InfoCollector(self._limits, subject=self._subject)
         for member, reader in self._walk("linux-", below="info"):
             collector.add(member, reader)
@@ -163,20 +165,25 @@ class UnpackedDirectory:
             try:
                 names = sorted((entry.name for entry in (self._root / path).iterdir()), reverse=True)
             except OSError as error:
-                raise InvalidInput(
-                    Code.MISSING_METADATA if path == "info" else Code.SOURCE,
-                    f"the directory cannot be read: {error.strerror or error}",
-                    subject=self._subject,
-                    field=path or None,
-                ) from error
+                raise self._changed(path) from error
             pending.extend(f"{path}/{name}" if path else name for name in names)
             while pending:
                 path = pending[-1]
-                status = os.lstat(self._root / path)
+                status = self._status(path)
                 if stat.S_ISDIR(status.st_mode) and any((self._root / path).iterdir()):
                     break
                 pending.pop()
                 yield path, status
+
+    def _status(self, path: str) -> os.stat_result:
+        try:
+            return os.lstat(self._root / path)
+        except OSError as error:
+            if path == "info":
+                raise InvalidInput(
+                    Code.MISSING_METADATA, "there is no directory info", subject=self._subject
+                ) from error
+            raise self._changed(path) from error
 
     def _changed(self, path: str) -> InvalidInput:
         return InvalidInput(

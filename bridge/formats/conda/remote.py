@@ -13,7 +13,7 @@ from bridge.formats.conda.archives import MOST_TOLERANT
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.bytestream import ByteStream, Inline
 from bridge.formats.conda.container import check_format, data_offset, read_container
-from bridge.formats.conda.decoding import Packed, bz2_blocks, open_zstd
+from bridge.formats.conda.decoding import Packed, bz2_blocks, capped, open_zstd
 from bridge.formats.conda.identifiers import parse_filename
 from bridge.formats.conda.index_json import INDEX_PATH
 from bridge.formats.conda.members import read_members
@@ -77,14 +77,24 @@ class RemotePackage:
         with request(self._address, ranges=f"bytes=-{TAIL}") as response:
             if response.first is None or response.total is None:
                 return self._from_whole(response)
+            if response.total - response.first > TAIL:
+                raise InvalidInput(
+                    Code.SOURCE, "the server sent another range than asked for", subject=self.filename
+                )
             tail = response.read(response.total - response.first)
             source = _Ranges(self._address, response.total, response.first, tail)
         stem = self.filename.removesuffix(self.format.value)
         container = read_container(source, stem, subject=self.filename)
         entry = container.info
-        # One more request at most: whatever is missing of info-*, up to what is already here.
-        source.fetch_from(entry.offset)
-        if container.metadata.offset >= source.first:
+        if entry.size > self._limits.info_size:
+            raise InvalidInput(
+                Code.LIMIT,
+                f"{entry.size} bytes; limit info_size is {self._limits.info_size}",
+                subject=self.filename,
+                field=entry.name,
+            )
+        source.fetch(entry.offset, entry.end)
+        if source.holds(container.metadata.offset, container.metadata.end):
             check_format(source, container, self._limits, subject=self.filename)
         offset = data_offset(source, container, entry, subject=self.filename)
         packed = Packed(source, offset, entry.size, subject=self.filename, field=entry.name, crc=entry.crc)
@@ -113,9 +123,11 @@ class RemotePackage:
     def _from_start(self) -> CondaMetadata:
         collector = InfoCollector(self._limits, subject=self.filename)
         with request(self._address) as response:
-            size = response.total if response.total is not None else self._limits.total_size
+            # Of a length that is not known, no ratio can be: then the floor of that limit is the limit.
+            size = response.total or 0
             packed = Packed(_Nothing(), 0, size, subject=self.filename, field=None, crc=None)
             chunks = response.blocks(self._limits.total_size)
+            blocks = capped(bz2_blocks(chunks, packed), packed, self._limits)
             opened: list[ByteStream] = []
 
             def open_stream() -> ByteStream:
@@ -125,7 +137,7 @@ class RemotePackage:
                         "hard links before the description: download the file first",
                         subject=self.filename,
                     )
-                opened.append(ByteStream(Inline(bz2_blocks(chunks, packed)), subject=self.filename))
+                opened.append(ByteStream(Inline(blocks), subject=self.filename))
                 return opened[0]
 
             members = read_members(
@@ -212,39 +224,44 @@ def _is_described(collector: InfoCollector) -> bool:
 
 
 class _Ranges:
-    """The end of a remote file, from a first byte on."""
+    """Parts of a remote file: its end, and what else was fetched."""
 
     def __init__(self, address: Address, size: int, first: int, tail: bytes) -> None:
         self._address = address
         self.size = size
-        self.first = first
-        self._tail = tail
+        #: offset and bytes; the end of the file comes last.
+        self._parts = [(first, tail)]
 
-    def fetch_from(self, offset: int) -> None:
-        """Have everything from `offset` on.
+    def holds(self, start: int, stop: int) -> bool:
+        """Whether the bytes from `start` to before `stop` are here."""
+        return any(first <= start and stop <= first + len(data) for first, data in self._parts)
+
+    def fetch(self, start: int, stop: int) -> None:
+        """Have the bytes from `start` to before `stop`; one request if any of them is missing.
 
         Raises:
             InvalidInput: CB119.
         """
-        if offset >= self.first:
+        if self.holds(start, stop):
             return
-        with request(self._address, ranges=f"bytes={offset}-{self.first - 1}") as response:
-            if (response.first, response.total) != (offset, self.size):
+        first, tail = self._parts[-1]
+        end = min(stop, first)
+        with request(self._address, ranges=f"bytes={start}-{end - 1}") as response:
+            if (response.first, response.total) != (start, self.size):
                 raise InvalidInput(
-                    Code.SOURCE,
-                    "the server sent another range than asked for",
-                    subject=self._address.filename,
+                    Code.SOURCE, "the server sent another range than asked for", subject=self._address.filename
                 )
-            self._tail = response.read(self.first - offset) + self._tail
-            self.first = offset
+            data = response.read(end - start)
+        self._parts.insert(0, (start, data + tail if end == first else data))
 
     def read_at(self, offset: int, size: int) -> bytes:
-        start = offset - self.first
-        if start < 0 or start + size > len(self._tail):
-            raise InvalidInput(
-                Code.UNREADABLE, "the ZIP directory points outside the file", subject=self._address.filename
-            )
-        return self._tail[start : start + size]
+        for first, data in self._parts:
+            start = offset - first
+            if 0 <= start and start + size <= len(data):
+                return data[start : start + size]
+        raise InvalidInput(
+            Code.UNREADABLE, "the ZIP directory points outside its member", subject=self._address.filename
+        )
 
 
 class _Nothing:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from bridge.mapping.names import Evidence
+from packaging.utils import is_normalized_name
+
+from bridge.errors import Code, InvalidInput
+from bridge.mapping.names import RESERVED_PREFIX, Evidence
 from bridge.mapping.tables import Tables
 from bridge.model.conda import CondaMetadata, IndexJson, Origin, Subdir
 from bridge.model.payload import Survey
@@ -23,18 +26,28 @@ FIXED_PREFIX: Final = "/opt/conda-bridge/prefix"
 #: exactly as long as the `/../..` of conda's RPATHs that it replaces, so that nothing in a binary has to move.
 SHARED_ROOT: Final = "_"
 
-#: Reserved for packages that are not Python projects: `zstd` on PyPI is not conda's `zstd` (design, section 7).
-RESERVED_PREFIX: Final = "conda-native-"
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user decides about a conversion."""
+    """What the user decides about a conversion.
+
+    Raises:
+        InvalidInput: no distribution name can start with the reserved prefix (`CB115`).
+    """
 
     layout: Layout = Layout.VENDORED
     #: losses become refusals.
     strict: bool = False
+    #: begins the names of packages that are no Python projects: `zstd` on PyPI is not conda's (design, section 7).
     reserved_prefix: str = RESERVED_PREFIX
+
+    def __post_init__(self) -> None:
+        if not (self.reserved_prefix.endswith("-") and is_normalized_name(f"{self.reserved_prefix}x")):
+            raise InvalidInput(
+                Code.BAD_IDENTIFIER,
+                "a reserved prefix has lower case letters, digits and single hyphens, and ends in a hyphen",
+                subject=self.reserved_prefix,
+            )
 
 
 @dataclass(frozen=True, slots=True)

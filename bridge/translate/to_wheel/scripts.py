@@ -45,7 +45,7 @@ def classify_script(
     """
     if _INTERPRETER.fullmatch(name):
         raise Unrepresentable(
-            Code.EXECUTABLE_REFUSED, "the file would replace the Python interpreter", subject=path
+            Code.REPLACES_PYTHON, "the file would replace the Python interpreter", subject=path
         )
     programs = {**entry_points.get("console_scripts", {}), **entry_points.get("gui_scripts", {})}
     launcher = re.sub(r"(?:-script\.pyw?|\.exe)$", "", name)

@@ -1,0 +1,45 @@
+"""What a machine offers, said once; both ecosystems' vocabularies are derived from it (design, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bridge.model.conda import Subdir
+
+
+class Release(NamedTuple):
+    """A major.minor version of CUDA, of a compute capability, or of a C library."""
+
+    major: int
+    minor: int
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine. None means absent, or not known and therefore not offered."""
+
+    subdir: Subdir
+    #: highest CUDA version that the driver supports (`__cuda`, CEP 30).
+    cuda: Release | None = None
+    #: lowest compute capability of all GPUs (`__cuda_arch`, CEP 46).
+    cuda_arch: Release | None = None
+    #: microarchitecture name of archspec (`__archspec`).
+    archspec: str | None = None
+    glibc: Release | None = None
+    #: kernel (`__linux`).
+    linux: str | None = None
+    osx: Release | None = None
+    win: Release | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupportedFeature:
+    """Values of one feature that a host supports, best first (what a PEP 850 provider answers)."""
+
+    namespace: str
+    feature: str
+    values: tuple[str, ...]
