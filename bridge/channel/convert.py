@@ -9,21 +9,22 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.inputs import Input, expand
 from bridge.channel.repodata import open_channel
+from bridge.channel.staging import Staged, failed, publish
 from bridge.channel.workshop import Settings, Workshop
-from bridge.errors import BridgeError, Code, InvalidInput, Unrepresentable, Unsupported
+from bridge.errors import BridgeError, Code, Unsupported
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import DEFAULT_LIMITS, Limits
 from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.conda import CondaName
-from bridge.model.plan import Layout, Outcome, Output, Status
+from bridge.model.plan import Layout, Outcome, Status
 from bridge.translate.to_wheel.names import own_distribution
 from bridge.translate.to_wheel.request import Options
 
@@ -88,6 +89,7 @@ def convert(
 
     Raises:
         InvalidInput: a channel or an overlay cannot be read; no input was looked at.
+        Unsupported: nothing can be written to `out` (`CB322`).
     """
     expanded, settings = settings_for(
         inputs,
@@ -102,11 +104,15 @@ def convert(
         limits=limits,
     )
     directory = Path(out)
-    directory.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
+    except OSError as error:
+        message = f"nothing can be written there: {error.strerror}"
+        raise Unsupported(Code.OUTPUT_TAKEN, message, subject=str(directory)) from error
     try:
         staged = _run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
-        return Report(_publish(staged, directory))
+        return Report(publish(staged, directory))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -141,15 +147,6 @@ def settings_for(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """An outcome whose wheel still lies in the staging directory, with the build that it came from."""
-
-    outcome: Outcome
-    #: (build number, timestamp, file name): the greatest wins where two builds make one wheel.
-    rank: tuple[int, int, str] = (0, 0, "")
-
-
 _workshop: Workshop | None = None
 
 
@@ -165,9 +162,7 @@ def _run(
             return [_told(_attempt(workshop, item, staging, i), on_outcome) for i, item in enumerate(inputs)]
     # spawn: forking a process that has threads (py-rattler's runtime) can deadlock.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_open_workshop, initargs=(settings,)
-    ) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open_workshop, initargs=(settings,)) as pool:
         futures = [pool.submit(_work, item, staging, i) for i, item in enumerate(inputs)]
         if on_outcome is not None:
             for future in futures:
@@ -189,8 +184,8 @@ def _tell(done: Future[Staged], on_outcome: Callable[[Outcome], None]) -> None:
 def _result(future: Future[Staged], item: Input) -> Staged:
     try:
         return future.result()
-    except Exception as error:  # noqa: BLE001 - a worker that died is that input's outcome, not the run's end
-        return Staged(Outcome(item.label, Status.INTERNAL_ERROR, None, f"{type(error).__name__}: {error}"))
+    except Exception as error:
+        return Staged(internal_error(item.label, error))
 
 
 def _open_workshop(settings: Settings) -> None:
@@ -208,61 +203,23 @@ def _attempt(workshop: Workshop, item: Input, staging: Path, number: int) -> Sta
     """Convert one input; whatever goes wrong becomes its outcome."""
     directory = staging / str(number)
     try:
-        if item.error is not None:
-            raise item.error
         made = workshop.convert(item, directory)
-        outcome = Outcome(item.label, Status.CONVERTED, outputs=(made.output,), losses=made.losses)
-        return Staged(outcome, made.rank)
     except BridgeError as error:
         shutil.rmtree(directory, ignore_errors=True)
-        return Staged(Outcome(item.label, status_of(error), error.code, str(error)))
-    except Exception as error:  # noqa: BLE001 - one bad artifact never stops a run
+        return Staged(failed(item.label, error))
+    except Exception as error:
         shutil.rmtree(directory, ignore_errors=True)
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-        return Staged(Outcome(item.label, Status.INTERNAL_ERROR, None, message))
+        return Staged(internal_error(item.label, error))
+    outcome = Outcome(item.label, Status.CONVERTED, outputs=(made.output,), losses=made.losses)
+    return Staged(outcome, made.rank)
 
 
-def status_of(error: BridgeError) -> Status:
-    """The status that an error gives its input."""
-    match error:
-        case InvalidInput():
-            return Status.INVALID
-        case Unsupported():
-            return Status.UNSUPPORTED
-        case Unrepresentable():
-            return Status.UNREPRESENTABLE
-        case _:
-            return Status.INTERNAL_ERROR
-
-
-def _publish(staged: Sequence[Staged], directory: Path) -> tuple[Outcome, ...]:
-    """Move the wheels to their place; of several builds that make one wheel, the newest wins (design, section 8)."""
-    winners: dict[str, Staged] = {}
-    for item in staged:
-        for output in item.outcome.outputs:
-            best = winners.get(output.filename)
-            if best is None or item.rank > best.rank:
-                winners[output.filename] = item
-    return tuple(_published(item, winners, directory) for item in staged)
-
-
-def _published(item: Staged, winners: Mapping[str, Staged], directory: Path) -> Outcome:
-    outputs: list[Output] = []
-    for output in item.outcome.outputs:
-        winner = winners[output.filename]
-        if winner is not item:
-            newest = winner.rank[-1]
-            error = Unrepresentable(
-                Code.SHADOWED,
-                f"{output.filename} was made of {newest}, a newer build",
-                subject=output.source.filename,
-            )
-            return Outcome(item.outcome.input, Status.UNREPRESENTABLE, error.code, str(error))
-        destination = directory / output.filename
-        Path(output.path).replace(destination)
-        outputs.append(replace(output, path=str(destination)))
-    return replace(item.outcome, outputs=tuple(outputs))
+def internal_error(label: str, error: Exception) -> Outcome:
+    """The outcome of an input at which the bridge itself failed: the error, and where it was raised."""
+    message = f"{type(error).__name__}: {error}"
+    if frames := traceback.extract_tb(error.__traceback__):
+        message += f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+    return Outcome(label, Status.INTERNAL_ERROR, None, message)
 
 
 def _default_layout(texts: Sequence[str]) -> Layout:
@@ -293,9 +250,10 @@ class _Seen:
             try:
                 with open_artifact(item.path, limits=limits) as artifact:
                     metadata = artifact.metadata()
-            except (BridgeError, OSError):
+                name = own_distribution(metadata)
+            except Exception:  # noqa: S112 - it gets its outcome when it is converted
                 continue
             subdirs.setdefault(metadata.index.subdir)
-            if (name := own_distribution(metadata)) is not None:
+            if name is not None:
                 names[metadata.index.name] = name
         return cls(names, tuple(sorted(subdirs)))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.channel.convert import settings_for, status_of
-from bridge.channel.inputs import Input
+from bridge.channel.convert import internal_error, settings_for
+from bridge.channel.staging import failed
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.mapping.names import RESERVED_PREFIX
@@ -47,23 +47,24 @@ def inspect(
         overlays=overlays,
         reserved_prefix=reserved_prefix,
     )
+    if len(inputs) != 1:
+        message = f"this stands for {len(inputs)} packages, and inspect takes one"
+        error = InvalidInput(Code.SOURCE, message, subject=str(source))
+        return _document(str(source), None, failed(str(source), error))
     item = inputs[0]
     try:
-        if len(inputs) != 1:
-            message = f"{source} stands for {len(inputs)} packages; inspect takes one"
-            raise InvalidInput(Code.SOURCE, message, subject=str(source))
-        if item.error is not None:
-            raise item.error
         with Workshop(settings) as workshop:
             plan = workshop.plan(item)
     except BridgeError as error:
-        return _document(item, None, Outcome(item.label, status_of(error), error.code, str(error)))
-    return _document(item, plan, Outcome(item.label, Status.CONVERTED, losses=plan.losses))
+        return _document(item.label, None, failed(item.label, error))
+    except Exception as error:
+        return _document(item.label, None, internal_error(item.label, error))
+    return _document(item.label, plan, Outcome(item.label, Status.CONVERTED, losses=plan.losses))
 
 
-def _document(item: Input, plan: WheelPlan | None, outcome: Outcome) -> dict[str, Any]:
+def _document(label: str, plan: WheelPlan | None, outcome: Outcome) -> dict[str, Any]:
     summary = {key: value for key, value in outcome.to_json().items() if key in ("status", "code", "message")}
-    document: dict[str, Any] = {"schema": SCHEMA, "input": item.label, "kind": "conda"}
+    document: dict[str, Any] = {"schema": SCHEMA, "input": label, "kind": "conda"}
     if plan is None:
         empty: dict[str, Any] = {
             "name": None,

@@ -8,20 +8,12 @@ would not run everywhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from bridge.model.host import VirtualPackage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-
-
-@dataclass(frozen=True, slots=True)
-class VirtualPackage:
-    """One virtual package: `name` with its two underscores, `version`, `build`."""
-
-    name: str
-    version: str
-    build: str = "0"
 
 
 #: newer than what any conda-forge build of 2026 asks for.

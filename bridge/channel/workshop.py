@@ -17,10 +17,11 @@ from bridge.channel.locate import dist_name, fetch, local_path
 from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import Channel, ChannelRecord, open_channel
 from bridge.channel.solve import required_name, resolve
-from bridge.formats.conda.survey import survey
+from bridge.channel.staging import Rank
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.conda.remote import download
+from bridge.formats.conda.survey import survey
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import Limits
 from bridge.mapping.names import Evidence
@@ -56,8 +57,7 @@ class Made:
 
     output: Output
     losses: tuple[Loss, ...]
-    #: as in `bridge.channel.convert.Staged`.
-    rank: tuple[int, int, str]
+    rank: Rank
 
 
 class Workshop:
@@ -102,16 +102,17 @@ class Workshop:
             output = write_wheel(
                 plan,
                 artifact,
-                self._provider_artifact,
+                lambda name: self._provider_artifact(plan.providers[name]),
                 directory,
                 compression=self._settings.compression,
                 threads=self._settings.threads,
             )
-            index = request.index
-            return Made(output, plan.losses, (index.build_number, index.timestamp or 0, plan.origin.filename))
+            return Made(output, plan.losses, _rank(request))
 
     @contextmanager
     def _opened(self, item: Input) -> Iterator[tuple[CondaArtifact, ChannelRecord | None]]:
+        if item.error is not None:
+            raise item.error
         with ExitStack() as stack:
             path = item.path
             if path is None:
@@ -134,19 +135,15 @@ class Workshop:
     def _request(self, artifact: CondaArtifact, record: ChannelRecord | None) -> Request:
         metadata = artifact.metadata()
         index, losses = metadata.index, tuple[Loss, ...]()
-        channel = None
         if record is not None:
             index, losses = hotfixed(metadata.index, record)
-            channel = record.channel if record.channel.startswith("http") else None
-        origin = artifact.origin()
-        origin = Origin(origin.filename, origin.sha256, origin.md5, origin.size, channel)
         facts = survey(artifact, limits=self._settings.limits)
         info_files = {**metadata.info_files, **artifact.late_info()}
         metadata = replace(metadata, info_files=dict(sorted(info_files.items())))
         closure = self._closure(index, record, facts)
         providers = closure.providers if closure is not None else {}
         return Request(
-            origin=origin,
+            origin=_published_origin(artifact.origin(), record),
             metadata=metadata,
             index=index,
             survey=facts,
@@ -209,21 +206,31 @@ class Workshop:
         artifact = self._stack.enter_context(open_artifact(path, limits=self._settings.limits))
         origin = artifact.origin()
         check_digest(record, origin)
-        channel = record.channel if record.channel.startswith("http") else None
-        origin = Origin(origin.filename, origin.sha256, origin.md5, origin.size, channel)
         provider = Provider(
-            origin,
+            _published_origin(origin, record),
             record.index.subdir,
             artifact.metadata(),
             lambda: survey(artifact, limits=self._settings.limits),
         )
         return provider, artifact
 
-    def _provider_artifact(self, filename: str) -> CondaArtifact:
+    def _provider_artifact(self, origin: Origin) -> CondaArtifact:
+        # By content: packages of two platforms may share a file name.
         for found in self._providers.values():
-            if found is not None and found[1].filename == filename:
+            if found is not None and found[0].origin.sha256 == origin.sha256:
                 return found[1]
-        raise InvalidInput(Code.SOURCE, "the providing package is not open", subject=filename)
+        raise InvalidInput(Code.SOURCE, "the providing package is not open", subject=origin.filename)
+
+
+def _published_origin(origin: Origin, record: ChannelRecord | None) -> Origin:
+    """`origin` with the channel that it is from, unless that is a directory of this machine."""
+    remote = record is not None and record.channel.startswith("http")
+    return replace(origin, channel=record.channel) if record is not None and remote else origin
+
+
+def _rank(request: Request) -> Rank:
+    index, filename = request.index, request.origin.filename
+    return Rank(index.build_number, index.timestamp or 0, filename.endswith(".conda"), filename, index.name)
 
 
 def _depends_on_python(index: IndexJson) -> bool:

@@ -44,6 +44,6 @@ def _run() -> int:
     except BridgeError as error:
         click.echo(f"error: {error}", err=True)
         return 1
-    except Exception:  # noqa: BLE001 - a fault of the bridge itself, told apart from every other ending
+    except Exception:
         traceback.print_exc()
         return 3

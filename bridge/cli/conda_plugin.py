@@ -9,7 +9,7 @@ from conda import plugins
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from bridge.cli import cli  # noqa: PLC0415 - conda imports this module at every start
+    from bridge.cli import cli
 
     return int(cli.main(list(arguments), prog_name="conda bridge", standalone_mode=False) or 0)
 

@@ -78,7 +78,7 @@ def _step(number: int, text: str) -> None:
 
 def _build_sample(channel: Path) -> Path:
     try:
-        from rattler_build import RenderConfig, Stage0Recipe, ToolConfiguration, VariantConfig  # noqa: PLC0415
+        from rattler_build import RenderConfig, Stage0Recipe, ToolConfiguration, VariantConfig
     except ImportError:
         message = "the demo builds its sample with py-rattler-build: pip install 'conda-wheel-bridge[demo]'"
         raise click.ClickException(message) from None
@@ -94,5 +94,3 @@ def _recipes() -> Traversable:
     """`bridge/_recipes` of an installed package, `recipes/` of a checkout."""
     installed = resources.files("bridge").joinpath("_recipes")
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "recipes"
-
-

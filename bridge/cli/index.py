@@ -24,8 +24,7 @@ def index_command(context: click.Context, directory: Path, as_json: bool) -> Non
                 "projects": len(report.projects),
                 "files": [file.filename for file in report.files],
                 "rejected": [
-                    {"path": path, "code": error.code.number, "message": str(error)}
-                    for path, error in report.rejected
+                    {"path": path, "code": error.code.number, "message": str(error)} for path, error in report.rejected
                 ],
             }
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from bridge.channel.inspect import inspect
 from bridge.cli.options import conversion_options, json_option, print_json
-from bridge.model.plan import Layout
+from bridge.model.plan import Layout, Status
+
+#: every other status is 1, an input that would not be converted.
+_EXIT_CODES: Final = {Status.CONVERTED.value: 0, Status.INTERNAL_ERROR.value: 3}
 
 
 @click.command("inspect")
@@ -42,13 +45,13 @@ def inspect_command(
         print_json(document)
     else:
         _print(document)
-    context.exit(0 if document["outcome"]["status"] == "converted" else 1)
+    context.exit(_EXIT_CODES.get(document["outcome"]["status"], 1))
 
 
 def _print(document: dict[str, Any]) -> None:
     outcome = document["outcome"]
     if outcome["status"] != "converted":
-        click.echo(f"{outcome['status']}: {outcome['message']}")
+        click.echo(f"{outcome['status']}: {outcome['message']}", err=True)
         return
     click.echo(f"{document['name']} {document['version']} ({document['kind']})")
     click.echo(f"  tags             {', '.join(document['tags'])}")

@@ -43,3 +43,12 @@ class SupportedFeature:
     namespace: str
     feature: str
     values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualPackage:
+    """One virtual package (CEP 30): `name` with its two underscores, `version`, `build`."""
+
+    name: str
+    version: str
+    build: str = "0"

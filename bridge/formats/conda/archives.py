@@ -179,7 +179,7 @@ class CondaFile(ArchiveFile):
         return container
 
     def _packed(self, entry: Entry) -> Packed:
-        offset = data_offset(self._file, self._container, entry, subject=self.filename)
+        offset = data_offset(self._file, entry, subject=self.filename)
         return Packed(self._file, offset, entry.size, subject=self.filename, field=entry.name, crc=entry.crc)
 
     def _open(self, packed: Packed) -> ByteStream:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
@@ -56,6 +56,8 @@ class Entry:
 
     name: str
     offset: int
+    #: where the next member or the directory starts.
+    end: int
     size: int
     crc: int
 
@@ -67,12 +69,6 @@ class Container:
     metadata: Entry
     info: Entry
     payload: Entry
-    #: offset of the central directory, where the members end.
-    directory: int
-
-    @property
-    def members(self) -> tuple[Entry, Entry, Entry]:
-        return self.metadata, self.info, self.payload
 
 
 def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
@@ -87,7 +83,7 @@ def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
         InvalidInput: CB101 where it is no ZIP, CB102 for any other layout than that of CEP 35, CB103 where
             the inner names differ from the stem.
     """
-    entries, directory = _central_directory(source, subject)
+    entries = _central_directory(source, subject)
     by_role = {_role(entry.name): entry for entry in entries}
     missing = [role for role in ("metadata", "info", "pkg") if role not in by_role]
     if missing:
@@ -100,15 +96,15 @@ def read_container(source: ByteSource, stem: str, *, subject: str) -> Container:
                 f"the inner archive is named {printable(by_role[role].name)!r}, after another package",
                 subject=subject,
             )
-    return Container(by_role["metadata"], by_role["info"], by_role["pkg"], directory)
+    return Container(by_role["metadata"], by_role["info"], by_role["pkg"])
 
 
-def data_offset(source: ByteSource, container: Container, entry: Entry, *, subject: str) -> int:
+def data_offset(source: ByteSource, entry: Entry, *, subject: str) -> int:
     """Where the bytes of a member start, after a look at its local header.
 
     Raises:
-        InvalidInput: CB102 where the local header differs from the central directory, or the member does not end where
-            the next one or the directory starts.
+        InvalidInput: CB102 where the local header differs from the central directory, or where bytes are left
+            between this member and what comes next.
     """
     header = _LOCAL.unpack(source.read_at(entry.offset, _LOCAL.size))
     magic, _, flags, method, _, _, crc, packed, size, name_length, extra_length = header
@@ -121,9 +117,8 @@ def data_offset(source: ByteSource, container: Container, entry: Entry, *, subje
     if (name, size, crc) != (entry.name, entry.size, entry.crc):
         raise _refuse(subject, "a local header differs from the directory", entry.name)
     start = entry.offset + _LOCAL.size + len(rest)
-    ends = [other.offset for other in container.members if other.offset > entry.offset]
-    if start + entry.size != min([*ends, container.directory]):
-        raise _refuse(subject, "there is something after the ZIP member, or it reaches too far", entry.name)
+    if start + entry.size != entry.end:
+        raise _refuse(subject, "there is something behind the ZIP member, or it reaches too far", entry.name)
     return start
 
 
@@ -134,10 +129,8 @@ def check_layout(source: ByteSource, container: Container, *, subject: str) -> N
     Raises:
         InvalidInput: CB102.
     """
-    if min(entry.offset for entry in container.members):
-        raise _refuse(subject, "there is something before the ZIP members")
-    for entry in container.members:
-        data_offset(source, container, entry, subject=subject)
+    for entry in (container.metadata, container.info, container.payload):
+        data_offset(source, entry, subject=subject)
 
 
 def check_format(source: ByteSource, container: Container, limits: Limits, *, subject: str) -> None:
@@ -149,7 +142,7 @@ def check_format(source: ByteSource, container: Container, limits: Limits, *, su
     entry = container.metadata
     if entry.size > _FORMAT_DOCUMENT_SIZE:
         raise _refuse(subject, f"{entry.size} bytes are too many for this file", entry.name)
-    data = source.read_at(data_offset(source, container, entry, subject=subject), entry.size)
+    data = source.read_at(data_offset(source, entry, subject=subject), entry.size)
     if zlib.crc32(data) != entry.crc:
         raise InvalidInput(Code.UNREADABLE, "its checksum is wrong", subject=subject, field=entry.name)
     document = load_document(data, limits, subject=subject, field=entry.name)
@@ -168,7 +161,7 @@ def _role(name: str) -> str:
     return name
 
 
-def _central_directory(source: ByteSource, subject: str) -> tuple[list[Entry], int]:
+def _central_directory(source: ByteSource, subject: str) -> list[Entry]:
     if source.size < _END.size:
         raise InvalidInput(Code.UNREADABLE, "not a ZIP archive", subject=subject)
     end_offset = source.size - _END.size
@@ -195,7 +188,19 @@ def _central_directory(source: ByteSource, subject: str) -> tuple[list[Entry], i
         raise _refuse(subject, "the ZIP directory holds more than its entries")
     if len({entry.name for entry in entries}) != len(entries):
         raise _refuse(subject, "two ZIP members share a name")
-    return entries, offset
+    return _without_gaps(entries, offset, subject)
+
+
+def _without_gaps(entries: list[Entry], directory: int, subject: str) -> list[Entry]:
+    """The entries by offset, each ending where the next begins, if there is room for all of them."""
+    ordered = sorted(entries, key=lambda entry: entry.offset)
+    starts = [entry.offset for entry in ordered] + [directory]
+    if starts[0] != 0:
+        raise _refuse(subject, "there is something before the ZIP members")
+    for entry, end in zip(ordered, starts[1:], strict=True):
+        if entry.offset + _LOCAL.size + len(entry.name) + entry.size > end:
+            raise _refuse(subject, "two ZIP members overlap, or one reaches into the directory", entry.name)
+    return [replace(entry, end=end) for entry, end in zip(ordered, starts[1:], strict=True)]
 
 
 def _end64(source: ByteSource, end_offset: int, subject: str) -> tuple[tuple[int, ...], int]:
@@ -234,7 +239,7 @@ def _central_entry(directory: bytes, place: int, subject: str) -> tuple[Entry, i
     extra = directory[place + names : place + names + extras]
     size, packed, offset64 = _with_zip64(extra, size, packed, offset, subject, name)
     _check_stored(flags, method, size, packed, subject, name)
-    return Entry(name, offset64, size, crc), stop
+    return Entry(name, offset64, 0, size, crc), stop
 
 
 def _with_zip64(

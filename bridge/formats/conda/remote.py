@@ -96,7 +96,7 @@ class RemotePackage:
         source.fetch(entry.offset, entry.end)
         if source.holds(container.metadata.offset, container.metadata.end):
             check_format(source, container, self._limits, subject=self.filename)
-        offset = data_offset(source, container, entry, subject=self.filename)
+        offset = data_offset(source, entry, subject=self.filename)
         packed = Packed(source, offset, entry.size, subject=self.filename, field=entry.name, crc=entry.crc)
         collector = InfoCollector(self._limits, subject=self.filename)
         members = read_members(
@@ -249,7 +249,9 @@ class _Ranges:
         with request(self._address, ranges=f"bytes={start}-{end - 1}") as response:
             if (response.first, response.total) != (start, self.size):
                 raise InvalidInput(
-                    Code.SOURCE, "the server sent another range than asked for", subject=self._address.filename
+                    Code.SOURCE,
+                    "the server sent another range than asked for",
+                    subject=self._address.filename,
                 )
             data = response.read(end - start)
         self._parts.insert(0, (start, data + tail if end == first else data))
@@ -257,7 +259,7 @@ class _Ranges:
     def read_at(self, offset: int, size: int) -> bytes:
         for first, data in self._parts:
             start = offset - first
-            if 0 <= start and start + size <= len(data):
+            if start >= 0 and start + size <= len(data):
                 return data[start : start + size]
         raise InvalidInput(
             Code.UNREADABLE, "the ZIP directory points outside its member", subject=self._address.filename

@@ -362,6 +362,18 @@ def test_directory_is_refused_for_what_an_archive_is_refused_for(tmp_path: Path)
     assert caught.value.code.number == "CB105"
 
 
+def test_directory_whose_info_is_a_link_is_refused(tmp_path: Path) -> None:
+    outside, tree = tmp_path / "outside", tmp_path / "demo"
+    outside.mkdir()
+    tree.mkdir()
+    for name, data in Package().info_files().items():
+        (outside / name.removeprefix("info/")).write_bytes(data)
+    (tree / "info").symlink_to(outside)
+    with pytest.raises(InvalidInput) as caught:
+        open_artifact(tree)
+    assert caught.value.code.number == "CB114"
+
+
 def test_directory_without_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         open_artifact(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import http.server
 import threading
@@ -15,7 +16,15 @@ from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.remote import TAIL, download, open_remote
 from bridge.formats.conda.transport import redacted
 from bridge.limits import Limits
-from tests.support.conda_archives import FORMAT_DOCUMENT, Package, ZipMember, make_conda, zip_bytes, zstd
+from tests.support.conda_archives import (
+    FORMAT_DOCUMENT,
+    Package,
+    TarEntry,
+    ZipMember,
+    make_conda,
+    zip_bytes,
+    zstd,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +143,34 @@ def test_description_elsewhere_takes_one_more_request(
     with open_artifact(path) as local:
         assert open_remote(url).metadata() == local.metadata()
     assert len(server.requests) == 2
+
+
+def test_payload_is_never_fetched_with_the_description(tmp_path: Path, server: Server) -> None:
+    package = Package(files={"lib/a": incompressible(1 << 20)})
+    members = package.zip_members()
+    path = tmp_path / "demo-1.0-0.conda"
+    path.write_bytes(zip_bytes([members[2], members[1], members[0]]))
+    assert open_remote(publish(server, path)).metadata().index.name == "demo"
+    assert server.sent < 2 * TAIL
+
+
+def test_description_that_claims_to_be_huge_is_not_fetched(tmp_path: Path, server: Server) -> None:
+    package = Package(
+        files={"lib/a": incompressible(1 << 17)}, info={"info/recipe/x": incompressible(1 << 18)}
+    )
+    url = publish(server, package.write(tmp_path))
+    with pytest.raises(InvalidInput, match="CB109"):
+        open_remote(url, limits=Limits(info_size=1 << 17)).metadata()
+    assert len(server.requests) == 1
+
+
+def test_streamed_bomb_is_refused(tmp_path: Path, server: Server) -> None:
+    package = Package(more_info=[TarEntry("lib/zeros", bytes(1 << 20))])
+    tar = package.more_info[0].encode() + package.info_tar()
+    path = tmp_path / "demo-1.0-0.tar.bz2"
+    path.write_bytes(bz2.compress(tar))
+    with pytest.raises(InvalidInput, match="CB109"):
+        open_remote(publish(server, path), limits=Limits(ratio=10, ratio_floor=1 << 16)).metadata()
 
 
 def test_stream_is_cut_when_the_description_ends(tmp_path: Path, server: Server) -> None:
