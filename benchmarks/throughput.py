@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, Any
 import zstandard
 from packaging.tags import parse_tag
 
+from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.wheel import compression as codec
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.edit import retag
@@ -91,12 +92,15 @@ class Project:
 
 
 def _convert(conda_path: Path, out_dir: Path, compression: Compression, threads: int) -> Path:
-    """Our conversion in the prefix layout; the one place to change when the conversion's interface does."""
+    """Reader and writer of the bridge, joined in the prefix layout; the one place that says what "ours" is."""
     project = Project.of(conda_path)
     wheel = out_dir / project.wheel
-    with WheelWriter(wheel, compression=compression, threads=threads) as writer:
-        for member, stream in _payload(conda_path):
-            name = _target(member.name, project)
+    with (
+        open_artifact(conda_path) as artifact,
+        WheelWriter(wheel, compression=compression, threads=threads) as writer,
+    ):
+        for member, stream in artifact.members():
+            name = _target(member.path, project)
             if name is not None:
                 writer.add(name, stream, member.size, executable=bool(member.mode & 0o111))
         writer.add_bytes(f"{project.dist_info}/WHEEL", WHEEL_FILE)

@@ -23,13 +23,14 @@ import rattler
 from rattler.exceptions import InvalidMatchSpecError, PackageNameMatcherParseError, SolverError
 
 from bridge.channel.repodata import Channel, ChannelRecord
-from bridge.channel.virtual import VirtualPackage, machines
+from bridge.channel.virtual import machines
 from bridge.errors import Code, InvalidInput, Unrepresentable, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bridge.model.conda import IndexJson
+    from bridge.model.host import VirtualPackage
+from bridge.model.conda import IndexJson
 
 #: how much of the solver's explanation is shown.
 _EXPLANATION_LINES: Final = 12
