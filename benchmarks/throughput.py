@@ -28,12 +28,12 @@ from typing import IO, TYPE_CHECKING, Any
 import zstandard
 from packaging.tags import parse_tag
 
-from bridge.formats.conda.artifact import open_artifact
+from bridge.channel.convert import convert
 from bridge.formats.wheel import compression as codec
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.edit import retag
 from bridge.formats.wheel.filename import parse_wheel_filename
-from bridge.formats.wheel.writer import WheelWriter
+from bridge.model.plan import Layout
 
 if TYPE_CHECKING:
     import resource
@@ -92,20 +92,12 @@ class Project:
 
 
 def _convert(conda_path: Path, out_dir: Path, compression: Compression, threads: int) -> Path:
-    """Reader and writer of the bridge, joined in the prefix layout; the one place that says what "ours" is."""
-    project = Project.of(conda_path)
-    wheel = out_dir / project.wheel
-    with (
-        open_artifact(conda_path) as artifact,
-        WheelWriter(wheel, compression=compression, threads=threads) as writer,
-    ):
-        for member, stream in artifact.members():
-            name = _target(member.path, project)
-            if name is not None:
-                writer.add(name, stream, member.size, executable=bool(member.mode & 0o111))
-        writer.add_bytes(f"{project.dist_info}/WHEEL", WHEEL_FILE)
-        writer.finish(project.dist_info)
-    return wheel
+    """The whole conversion in the prefix layout: what `conda-bridge convert` does."""
+    report = convert([conda_path], out_dir, layout=Layout.PREFIX, jobs=threads, compression=compression)
+    (outcome,) = report.outcomes
+    if not outcome.outputs:
+        raise RuntimeError(outcome.message)
+    return Path(outcome.outputs[0].path)
 
 
 def _convert_with_stdlib(conda_path: Path, out_dir: Path) -> Path:
@@ -412,7 +404,7 @@ def main() -> None:
         _process("package", str(wheel), str(options.size or DEFAULT_SIZE), work)
         payload = json.loads((WORK / "payload.json").read_text())
         (conda,) = WORK.glob("*.conda")
-        plain = WORK / Project.of(conda).wheel
+        (plain,) = WORK.glob("*.whl")
         print(
             f"{wheel.name}: {payload / 1e6:.0f} MB, "
             f"{conda.stat().st_size / 1e6:.0f} MB as .conda (zstd {ZSTD_LEVEL}); "

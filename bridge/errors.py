@@ -38,6 +38,12 @@ class Code(Enum):
     WHEEL_FILENAME = ("CB123", "bad-wheel-filename", "rename the wheel as the binary distribution format says")
     BAD_BINARY = ("CB124", "bad-binary", "rebuild the package; a binary in it is damaged")
     ZIP_STRUCTURE = ("CB125", "zip-structure", "rebuild the wheel; zip readers would disagree about its content")
+    VARIANT_SCHEMA = ("CB130", "variant-schema", "write the file again as PEP 825 and PEP 850 say")
+    VARIANT_NAMESPACES = ("CB131", "variant-namespaces", "list the same namespaces as priorities and as providers")
+    VARIANT_PROPERTIES = ("CB132", "variant-properties", "mend the property; PEP 825 says which are valid")
+    VARIANT_LABEL = ("CB133", "variant-label", "give file name, variant.json and variants file the same label")
+    VARIANT_RELEASE = ("CB134", "variant-release", "make all wheels of the release from the same variant metadata")
+    VARIANT_FALLBACK = ("CB135", "variant-fallback", "publish a wheel without a label beside the variants")
 
     # --- CB2xx: said by the input, not sayable on the other side ------------------------------------------------
     BUILD_STRING = ("CB201", "build-string", "pin the exact version, or publish the builds as variants")

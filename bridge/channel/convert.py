@@ -134,7 +134,8 @@ def settings_for(
     texts = [str(item) for item in inputs]
     specs = [open_channel(location, subdirs=_subdirs(subdir)) for location in channels] if channels else []
     expanded = expand(texts, specs, parse_subdir(subdir, subject="--subdir", field=subdir))
-    seen = _Seen.of(expanded, limits)
+    # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
+    seen = _Seen.of(expanded, limits) if channels or len(expanded) > 1 else _Seen({}, ())
     return expanded, Settings(
         options=Options(layout or _default_layout(texts), strict, reserved_prefix),
         channels=tuple(str(location) for location in channels),

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact
 from bridge.formats.wheel.compression import Compression
+from bridge.formats.wheel.press import PayloadPress
 from bridge.formats.wheel.writer import WheelWriter
 from bridge.model.payload import BytePatch, Member, MemberKind
 from bridge.model.plan import (
@@ -45,6 +46,7 @@ def write_wheel(
     provider: Callable[[str], CondaArtifact],
     directory: Path,
     *,
+    press: PayloadPress | None = None,
     compression: Compression = Compression.BALANCED,
     threads: int = 1,
 ) -> Output:
@@ -54,6 +56,7 @@ def write_wheel(
         plan: the decision.
         artifact: the artifact that it was made from.
         provider: opens a providing package by its file name; the caller closes what it opens.
+        press: holds the artifact's files compressed, as far as they were read through it.
         threads: workers that compress; the bytes do not depend on it.
 
     Raises:
@@ -65,8 +68,9 @@ def write_wheel(
     with WheelWriter(
         destination, compression=compression, threads=threads, case_sensitive_trees=trees
     ) as writer:
+        copied = _copy_pressed(writer, plan, press)
         for name, source in _sources(plan, artifact, provider):
-            _copy_payload(writer, source, _by_path(plan, name), plan.origin.filename)
+            _copy_payload(writer, source, _by_path(plan, name, copied), plan.origin.filename)
         for planned in plan.files:
             if isinstance(planned.source, Literal):
                 writer.add_bytes(planned.target, planned.source.data, executable=planned.executable)
@@ -95,10 +99,33 @@ def _sources(
         yield name, provider(name)
 
 
-def _by_path(plan: WheelPlan, provider: str | None) -> Mapping[str, Sequence[PlannedFile]]:
+def _copy_pressed(writer: WheelWriter, plan: WheelPlan, press: PayloadPress | None) -> frozenset[str]:
+    """Write the artifact's files that the plan leaves as they are and that are compressed already; their members."""
+    if press is None:
+        return frozenset()
+    pressed = press.finish()
+    copied = set()
+    for planned in plan.files:
+        if not isinstance(planned.source, FromPayload) or planned.source.provider is not None or planned.edits:
+            continue
+        if planned.sha256 is not None and (found := pressed.get(planned.source.path)) is not None:
+            writer.add_pressed(
+                planned.target, found, press.file, sha256=planned.sha256, executable=planned.executable
+            )
+            copied.add(planned.target)
+    return frozenset(copied)
+
+
+def _by_path(
+    plan: WheelPlan, provider: str | None, copied: frozenset[str]
+) -> Mapping[str, Sequence[PlannedFile]]:
     wanted: defaultdict[str, list[PlannedFile]] = defaultdict(list)
     for planned in plan.files:
-        if isinstance(planned.source, FromPayload) and planned.source.provider == provider:
+        if (
+            isinstance(planned.source, FromPayload)
+            and planned.source.provider == provider
+            and planned.target not in copied
+        ):
             wanted[planned.source.path].append(planned)
     return wanted
 
@@ -107,6 +134,8 @@ def _copy_payload(
     writer: WheelWriter, source: CondaArtifact, wanted: Mapping[str, Sequence[PlannedFile]], subject: str
 ) -> None:
     left = set(wanted)
+    if not left:
+        return
     for member, reader in source.members():
         if not left:
             break

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
-
-from packaging.utils import InvalidName, NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from bridge.channel.location import file_path
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.remote import download
+from bridge.translate.to_wheel.names import own_distribution
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bridge.channel.repodata import Channel, ChannelRecord
-    from bridge.model.conda import CondaName, CondaVersion
+    from packaging.utils import NormalizedName
 
-#: `{name}-{version}.dist-info/METADATA`, or an egg-info in one of its forms, at the top of a site-packages.
-_METADATA_PATH: Final = re.compile(
-    r"(?:(?:lib/python[0-9.]+t?|Lib)/)?site-packages/"
-    r"(?P<name>[^/-]+)-(?P<version>[^/-]+)"
-    r"(?:\.dist-info/METADATA|(?:-py[0-9.]+)?\.egg-info(?:/PKG-INFO)?)"
-)
+    from bridge.channel.repodata import Channel, ChannelRecord
+    from bridge.model.conda import CondaName
 
 
 def local_path(record: ChannelRecord) -> Path | None:
@@ -72,32 +64,13 @@ def dist_name(channel: Channel, name: CondaName) -> NormalizedName | None:
     for record in newest_first:
         path = local_path(record)
         if path is not None and path.is_file():
-            return _stated_name(path, record)
+            return _stated_name(path)
     return None
 
 
-def _stated_name(path: Path, record: ChannelRecord) -> NormalizedName | None:
+def _stated_name(path: Path) -> NormalizedName | None:
     try:
         with open_artifact(path) as artifact:
-            paths = [entry.path for entry in artifact.metadata().paths]
+            return own_distribution(artifact.metadata())
     except BridgeError:
         return None  # the artifact gets its own outcome when it is converted
-    found = set()
-    for text in paths:
-        match = _METADATA_PATH.fullmatch(text)
-        if match is not None and _same_version(match["version"], record.index.version):
-            try:
-                found.add(canonicalize_name(match["name"], validate=True))
-            except InvalidName:
-                continue
-    namesake = canonicalize_name(record.index.name)
-    if namesake in found:
-        return namesake
-    return found.pop() if len(found) == 1 else None
-
-
-def _same_version(escaped: str, version: CondaVersion) -> bool:
-    try:
-        return Version(escaped) == Version(version)
-    except InvalidVersion:
-        return escaped == version

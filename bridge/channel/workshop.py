@@ -10,23 +10,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bridge.channel.closure import PackageClosure, Provider
+from bridge.channel.closure import PackageClosure, Provider, published_origin
 from bridge.channel.execute import write_wheel
 from bridge.channel.inputs import Input
 from bridge.channel.locate import dist_name, fetch, local_path
+from bridge.channel.pressing import PressedArtifact
 from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import Channel, ChannelRecord, open_channel
 from bridge.channel.solve import required_name, resolve
 from bridge.channel.staging import Rank
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
-from bridge.formats.conda.remote import download
+from bridge.formats.conda.remote import download, open_remote
 from bridge.formats.conda.survey import survey
 from bridge.formats.wheel.compression import Compression
+from bridge.formats.wheel.press import PayloadPress
 from bridge.limits import Limits
-from bridge.mapping.names import Evidence
+from bridge.mapping.names import DependencyKind, Evidence
 from bridge.mapping.tables import load_tables
-from bridge.model.conda import CondaName, IndexJson, Noarch, Origin
+from bridge.model.conda import CondaMetadata, CondaName, IndexJson, Noarch, Origin
 from bridge.model.payload import Survey
 from bridge.model.plan import Layout, Loss, Output, WheelPlan
 from bridge.translate.to_wheel.natives import is_binary
@@ -75,7 +77,7 @@ class Workshop:
         self._channels: Sequence[Channel] = [
             open_channel(location, subdirs=settings.subdirs) for location in settings.channels
         ]
-        self._providers: dict[str, tuple[Provider, CondaArtifact] | None] = {}
+        self._providers: dict[str, Provider | None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -96,16 +98,23 @@ class Workshop:
         Raises:
             BridgeError: it is malformed, unsupported or cannot be represented; nothing is left behind.
         """
-        with self._opened(item) as (artifact, record):
-            request = self._request(artifact, record)
+        compression, threads = self._settings.compression, self._settings.threads
+        directory.mkdir(parents=True, exist_ok=True)
+        with (
+            self._opened(item) as (artifact, record),
+            tempfile.TemporaryFile(dir=directory) as file,
+            PayloadPress(file, compression=compression, threads=threads) as press,
+        ):
+            request = self._request(PressedArtifact(artifact, press), record)
             plan = plan_wheel(request)
             output = write_wheel(
                 plan,
                 artifact,
                 lambda name: self._provider_artifact(plan.providers[name]),
                 directory,
-                compression=self._settings.compression,
-                threads=self._settings.threads,
+                press=press,
+                compression=compression,
+                threads=threads,
             )
             return Made(output, plan.losses, _rank(request))
 
@@ -141,9 +150,8 @@ class Workshop:
         info_files = {**metadata.info_files, **artifact.late_info()}
         metadata = replace(metadata, info_files=dict(sorted(info_files.items())))
         closure = self._closure(index, record, facts)
-        providers = closure.providers if closure is not None else {}
         return Request(
-            origin=_published_origin(artifact.origin(), record),
+            origin=published_origin(artifact.origin(), record),
             metadata=metadata,
             index=index,
             survey=facts,
@@ -152,7 +160,6 @@ class Workshop:
             options=self._settings.options,
             losses=losses,
             closure=closure,
-            providers={name: (item.origin, item.subdir) for name, item in providers.items()},
         )
 
     def _evidence(self, index: IndexJson) -> Evidence:
@@ -186,46 +193,43 @@ class Workshop:
         if self._settings.options.layout is not Layout.VENDORED or not self._channels or not binaries:
             return None
         records = resolve(self._channels, record or index, subdir=index.subdir)
-        needed = [item for item in records if item.index.name != index.name]
+        never = (DependencyKind.INTERPRETER, DependencyKind.MUTEX, DependencyKind.VIRTUAL)
+        needed = [
+            item
+            for item in records
+            if item.index.name != index.name and self._tables.fixed_kind(item.index.name) not in never
+        ]
         return PackageClosure(facts, needed, self._provider)
 
     def _provider(self, record: ChannelRecord) -> Provider | None:
-        """Open a package that another one needs; None where the channel lists it without having the file."""
+        """A package that another one needs; None where the channel lists it without having the file."""
         if record.address not in self._providers:
-            self._providers[record.address] = self._open_provider(record)
-        found = self._providers[record.address]
-        return None if found is None else found[0]
+            path = local_path(record)
+            missing = path is not None and not path.is_file()
+            self._providers[record.address] = None if missing else self._new_provider(record)
+        return self._providers[record.address]
 
-    def _open_provider(self, record: ChannelRecord) -> tuple[Provider, CondaArtifact] | None:
-        path = local_path(record)
-        if path is not None and not path.is_file():
-            return None
-        if path is None:
+    def _new_provider(self, record: ChannelRecord) -> Provider:
+        limits = self._settings.limits
+
+        def artifact() -> CondaArtifact:
             directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="conda-bridge-")))
-            path = fetch(record, directory)
-        artifact = self._stack.enter_context(open_artifact(path, limits=self._settings.limits))
-        origin = artifact.origin()
-        check_digest(record, origin)
-        provider = Provider(
-            _published_origin(origin, record),
-            record.index.subdir,
-            artifact.metadata(),
-            lambda: survey(artifact, limits=self._settings.limits),
-        )
-        return provider, artifact
+            return self._stack.enter_context(open_artifact(fetch(record, directory), limits=limits))
+
+        def metadata() -> CondaMetadata:
+            path = local_path(record)
+            opened = open_remote(record.address, limits=limits) if path is None else open_artifact(path, limits=limits)
+            with opened as package:
+                return package.metadata()
+
+        return Provider(record, metadata, artifact, limits)
 
     def _provider_artifact(self, origin: Origin) -> CondaArtifact:
         # By content: packages of two platforms may share a file name.
         for found in self._providers.values():
-            if found is not None and found[0].origin.sha256 == origin.sha256:
-                return found[1]
+            if found is not None and found.record.filename == origin.filename and found.origin.sha256 == origin.sha256:
+                return found.artifact
         raise InvalidInput(Code.SOURCE, "the providing package is not open", subject=origin.filename)
-
-
-def _published_origin(origin: Origin, record: ChannelRecord | None) -> Origin:
-    """`origin` with the channel that it is from, unless that is a directory of this machine."""
-    remote = record is not None and record.channel.startswith("http")
-    return replace(origin, channel=record.channel) if record is not None and remote else origin
 
 
 def _rank(request: Request) -> Rank:

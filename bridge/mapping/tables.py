@@ -136,7 +136,7 @@ def load_tables(overlays: Sequence[Path] = ()) -> Tables:
 @lru_cache(maxsize=8)
 def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
     base, over = _Draft(), _Draft()
-    directory = _data_directory()
+    directory = data_directory()
     digest = hashlib.sha256()
     for name in _FILES:
         content = directory.joinpath(name).read_bytes()
@@ -173,7 +173,7 @@ def _overlay(draft: _Draft) -> dict[CondaName, tuple[DependencyKind, str | None]
     return answers
 
 
-def _data_directory() -> Traversable:
+def data_directory() -> Traversable:
     """`bridge/_mappings` of an installed package, `mappings/` of a checkout."""
     package = resources.files("bridge")
     installed = package.joinpath("_mappings")

@@ -55,7 +55,18 @@ class StaticProvider:
     features: Mapping[str, tuple[str, ...]]
 
 
-Provider = PluginProvider | StaticProvider
+@dataclass(frozen=True, slots=True)
+class InertProvider:
+    """A well-formed provider that no known client honours: built in, optional, or with requirements of other forms.
+
+    Nothing in its namespace is supported anywhere; it is kept so that foreign metadata can be written again.
+    """
+
+    #: the JSON object, compact and with sorted keys.
+    text: str
+
+
+Provider = PluginProvider | StaticProvider | InertProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ class VariantMetadata:
 
     #: `default-priorities.namespace`, most important first.
     namespaces: tuple[str, ...] = ()
-    #: by namespace; the same set as `namespaces`.
+    #: by namespace; the same set as `namespaces`, or empty in metadata of PEP 825 alone.
     providers: Mapping[str, Provider] = field(default_factory=dict)
     #: label -> properties; `null` has none.
     variants: Mapping[str, frozenset[Property]] = field(default_factory=dict)

@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
+    from typing import IO
+
+    from bridge.formats.wheel.press import Pressed
 
 #: Bytes read and not yet written. Enough to bridge a slow chunk; what peak memory mostly consists of.
 WINDOW: Final = 48 * MIB
 #: Content of small files that one task handles.
-_BATCH: Final = 1 * MIB
+BATCH: Final = 1 * MIB
 #: What a file weighs beside its content, so that many empty ones fill a batch too.
-_FILE_OVERHEAD: Final = 256
+FILE_OVERHEAD: Final = 256
 
 
 class SupportsRead(Protocol):
@@ -165,13 +168,41 @@ class WheelWriter:
             self._stream(file, reader)
             return
         self._batch.append((file, self._read(reader, size, name)))
-        self._batch_weight += size + _FILE_OVERHEAD * len(names)
-        if self._batch_weight >= _BATCH:
+        self._batch_weight += size + FILE_OVERHEAD * len(names)
+        if self._batch_weight >= BATCH:
             self._flush()
 
     def add_bytes(self, name: str, data: bytes, *, executable: bool = False) -> None:
         """Add a member with this content; raises as `add` does."""
         self.add(name, io.BytesIO(data), len(data), executable=executable)
+
+    def add_pressed(
+        self, name: str, pressed: Pressed, source: IO[bytes], *, sha256: bytes, executable: bool = False
+    ) -> None:
+        """Add a member whose bytes were compressed before.
+
+        Args:
+            pressed: where they lie.
+            source: the press's file.
+            sha256: digest of the content.
+
+        Raises:
+            Unrepresentable: as `add`.
+        """
+        self._claim(name)
+        self._flush()
+        self._work.settle()
+        entry = new_entry(
+            name,
+            executable=executable,
+            offset=self._output.position,
+            size=pressed.size,
+            method=pressed.method,
+            crc=pressed.crc,
+            compressed_size=pressed.compressed_size,
+        )
+        self._output.put_from(entry, source, pressed.offset)
+        self._records.append(RecordEntry(name, sha256, pressed.size))
 
     def finish(self, dist_info: str) -> WheelDigest:
         """Add `{dist_info}/RECORD`, end the archive and give it its name.

@@ -28,7 +28,7 @@ from bridge.limits import MIB
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
-    from typing import BinaryIO
+    from typing import IO, BinaryIO
 
 _BLOCK: Final = 1 * MIB
 #: what `copy_file_range` answers where kernel or file system cannot do it; then bytes are copied by hand.
@@ -68,6 +68,16 @@ class ZipOutput:
         """Write a member whose sizes and CRC are known."""
         self._write(local_header(entry, self._thresholds))
         self._write(payload)
+        self._entries.append(entry)
+
+    def put_from(self, entry: Entry, source: IO[bytes], offset: int) -> None:
+        """Write a member whose compressed bytes lie in another file."""
+        if entry.compressed_size <= _BLOCK:
+            source.seek(offset)
+            self.put(entry, source.read(entry.compressed_size))
+            return
+        self._write(local_header(entry, self._thresholds))
+        self._copy(source, offset, entry.compressed_size)
         self._entries.append(entry)
 
     def begin(self, entry: Entry) -> None:
@@ -149,7 +159,7 @@ class ZipOutput:
         self._copy(self._file, end, entry.size)
         self._file.truncate(self._position)
 
-    def _copy(self, source: BinaryIO, offset: int, length: int) -> None:
+    def _copy(self, source: IO[bytes], offset: int, length: int) -> None:
         """Append `length` bytes of `source` (possibly this file); the ranges never overlap."""
         self._file.flush()
         copied = _copy_in_kernel(source, offset, self._file, self._position, length)
@@ -166,7 +176,7 @@ class ZipOutput:
 
 
 def _copy_in_kernel(
-    source: BinaryIO, source_offset: int, target: BinaryIO, target_offset: int, length: int
+    source: IO[bytes], source_offset: int, target: IO[bytes], target_offset: int, length: int
 ) -> int:
     """Bytes copied without passing through this process; fewer than `length` where the system cannot."""
     copied = 0

@@ -13,7 +13,7 @@ from bridge.model.conda import Origin, Subdir
 
 
 def purl(origin: Origin, subdir: Subdir) -> str:
-    """The package URL of a conda artifact (purl type `conda`): build, channel, subdir and archive type as qualifiers."""
+    """The package URL of a conda artifact (purl type `conda`), with build, channel, subdir and type as qualifiers."""
     identity, archive = parse_filename(origin.filename)
     qualifiers = {
         "build": identity.build,
@@ -78,11 +78,7 @@ def format_bill(
         "version": 1,
         "metadata": {
             "component": main,
-            "tools": {
-                "components": [
-                    {"type": "application", "name": "conda-wheel-bridge", "version": __version__}
-                ]
-            },
+            "tools": {"components": [{"type": "application", "name": "conda-wheel-bridge", "version": __version__}]},
         },
         "components": components,
         "dependencies": [{"ref": main["bom-ref"], "dependsOn": [item["bom-ref"] for item in components]}],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from bridge.translate.to_wheel.members import Members
 from bridge.translate.to_wheel.project import Project
 from bridge.translate.to_wheel.request import Request
 
+_EXTRA: Final = re.compile(r'extra == "([^"]+)"')
 _LICENSES: Final = "info/licenses/"
 _GENERATOR: Final = f"conda-wheel-bridge {__version__}"
 
@@ -59,7 +61,7 @@ def dist_info_members(
             generator=_GENERATOR, root_is_purelib=identity.purelib, tags=sorted(identity.tags, key=str)
         ),
         "sboms/conda-bridge.cdx.json": _bill(request, project, identity),
-        "conda/provenance.json": _provenance(request, members, identity),
+        "conda/provenance.json": _provenance(request, members, identity, licenses),
     }
     if identity.entry_points:
         literals["entry_points.txt"] = format_entry_points(identity.entry_points)
@@ -67,21 +69,26 @@ def dist_info_members(
         if not path.startswith(_LICENSES):
             literals[f"conda/{path}"] = data
     planned = [PlannedFile(f"{directory}/{name}", Literal(data)) for name, data in literals.items()]
-    planned += [PlannedFile(target, Literal(data)) for target, data in licenses.items()]
-    planned += [
-        PlannedFile(f"{directory}/conda/files/{path}", FromPayload(path)) for path in members.set_aside
-    ]
+    planned += [PlannedFile(target, Literal(data)) for target, (_, data) in licenses.items()]
+    planned += [_kept(request, path, directory) for path in members.set_aside]
     return tuple(sorted(planned, key=lambda member: member.target))
 
 
-def _licenses(request: Request, directory: str, taken: set[str]) -> Mapping[str, bytes]:
-    """Member name -> content of the licence files that the conda package came with (PEP 639)."""
-    licenses: dict[str, bytes] = {}
+def _kept(request: Request, path: str, directory: str) -> PlannedFile:
+    """A payload file, as it is, for the way back."""
+    facts = request.survey.files[path]
+    target = f"{directory}/conda/files/{path}"
+    return PlannedFile(target, FromPayload(path), sha256=facts.sha256, size=facts.member.size)
+
+
+def _licenses(request: Request, directory: str, taken: set[str]) -> Mapping[str, tuple[str, bytes]]:
+    """Member name -> (path, content) of the licence files that the conda package came with (PEP 639)."""
+    licenses: dict[str, tuple[str, bytes]] = {}
     for path, data in sorted(request.metadata.info_files.items()):
         if path.startswith(_LICENSES):
             name = path.removeprefix(_LICENSES)
             target = f"{directory}/licenses/{name}"
-            licenses[f"{directory}/licenses/conda/{name}" if target in taken else target] = data
+            licenses[f"{directory}/licenses/conda/{name}" if target in taken else target] = (path, data)
     return licenses
 
 
@@ -91,12 +98,12 @@ def _metadata(
     members: Members,
     identity: Identity,
     directory: str,
-    licenses: Mapping[str, bytes],
+    licenses: Iterable[str],
 ) -> bytes:
     root = f"{directory}/licenses/"
     files = {name.removeprefix(root) for name in licenses}
     files |= {planned.target.removeprefix(root) for planned in members.files if planned.target.startswith(root)}
-    extras = tuple(canonicalize_name(group) for group in sorted(request.index.extra_depends))
+    extras = _extras(request, project)
     if project.metadata is not None:
         return rewrite(
             project.metadata,
@@ -122,16 +129,30 @@ def _metadata(
     )
 
 
+def _extras(request: Request, project: Project) -> tuple[str, ...]:
+    """The extras that requirements name: conda's groups (CEP 44), and those of an old requires.txt."""
+    groups = {canonicalize_name(group) for group in request.index.extra_depends}
+    if project.metadata is not None and not project.metadata.requires_dist:
+        markers = " ".join(str(item.marker) for item in project.requires if item.marker is not None)
+        groups |= {canonicalize_name(extra) for extra in _EXTRA.findall(markers)}
+    return tuple(sorted(groups))
+
+
 def _bill(request: Request, project: Project, identity: Identity) -> bytes:
-    used = {provider for provider, _ in identity.vendored.values()}
-    providers = {
-        name: (origin, subdir) for name, (origin, subdir) in request.providers.items() if name in used
-    }
+    providers = _providers(request, identity)
     source = (request.origin, request.index.subdir)
     return format_bill(project.name, str(project.version), source, providers, identity.vendored)
 
 
-def _provenance(request: Request, members: Members, identity: Identity) -> bytes:
+def _providers(request: Request, identity: Identity) -> Mapping[str, tuple[Origin, Subdir]]:
+    """The packages that vendored files were taken from, by file name."""
+    used = {provider for provider, _ in identity.vendored.values()} - {request.origin.filename}
+    return {} if request.closure is None else {name: request.closure.origin(name) for name in sorted(used)}
+
+
+def _provenance(
+    request: Request, members: Members, identity: Identity, licenses: Mapping[str, tuple[str, bytes]]
+) -> bytes:
     """What the bridge did, for people, and for the way back."""
     layout = request.options.layout
     document: dict[str, Any] = {
@@ -146,13 +167,12 @@ def _provenance(request: Request, members: Members, identity: Identity) -> bytes
             name: {"provider": provider, "sha256": digest}
             for name, (provider, digest) in sorted(identity.vendored.items())
         },
-        "providers": [
-            _origin(origin, subdir) for _, (origin, subdir) in sorted(request.providers.items())
-        ],
+        "providers": [_origin(origin, subdir) for _, (origin, subdir) in sorted(_providers(request, identity).items())],
     }
     if layout is not Layout.VENDORED:
-        document["restore"] = _restore(request, members)
-    return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        document["restore"] = _restore(request, members, licenses)
+    # Not indented: large packages have ten thousand files, and only json's C encoder is fast.
+    return (json.dumps(document, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def _origin(origin: Origin, subdir: Subdir) -> dict[str, Any]:
@@ -177,7 +197,7 @@ def _record_changes(request: Request) -> dict[str, Any] | None:
     return {"depends": list(request.index.depends), "constrains": list(request.index.constrains)}
 
 
-def _restore(request: Request, members: Members) -> dict[str, Any]:
+def _restore(request: Request, members: Members, licenses: Mapping[str, tuple[str, bytes]]) -> dict[str, Any]:
     """Links, modes, names and patched bytes of the payload, as they were in the conda package."""
     files: dict[str, dict[str, Any]] = {}
     for planned in members.files:
@@ -197,10 +217,9 @@ def _restore(request: Request, members: Members) -> dict[str, Any]:
     return {
         "files": dict(sorted(files.items())),
         "set_aside": sorted(members.set_aside),
+        "licenses": {path: member for member, (path, _) in sorted(licenses.items())},
         "symlinks": dict(sorted(request.survey.symlinks.items())),
         "info_symlinks": dict(sorted(request.metadata.info_links.items())),
         "empty_directories": sorted(request.survey.empty_directories),
-        "modes": {
-            path: f"{request.survey.files[path].member.mode:o}" for path in sorted(members.set_aside)
-        },
+        "modes": {path: f"{request.survey.files[path].member.mode:o}" for path in sorted(members.set_aside)},
     }

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-from bridge.errors import Code
+from bridge.errors import Code, InvalidInput
+from bridge.limits import DEFAULT_LIMITS
+from bridge.model.conda import Noarch
 from bridge.model.payload import FileFacts, Survey
 from bridge.model.plan import Loss
+from bridge.translate.to_wheel.places import Area, place_of
 
 #: More hops than any real chain has; a longer one is a loop (the kernel's own limit is 40).
-_MAX_HOPS = 40
+_MAX_HOPS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +33,67 @@ class LinkPlan:
     losses: tuple[Loss, ...]
 
 
-def plan_links(survey: Survey) -> LinkPlan:
+def plan_links(survey: Survey, noarch: Noarch) -> LinkPlan:
     """Decide for every link of `survey`.
 
-    Libraries: the link that carries the SONAME replaces the real name, every other link is dropped. Other files are
-    copied. Links to directories, and links to files that this package does not own, are dropped.
+    In site-packages, where programs open files by any name, links to files and directories become copies. Elsewhere
+    the link that carries a library's SONAME replaces the real name, its other names in that directory are dropped, and
+    links to other files are copied; links to directories are dropped.
+
+    Raises:
+        InvalidInput: the copies would be more than a package may hold (`CB109`).
     """
-    renamed: dict[str, str] = {}
-    copies: dict[str, list[str]] = {}
-    losses: list[Loss] = []
+    planner = _LinkPlanner(survey, noarch)
     for link in sorted(survey.symlinks):
-        target = resolve(link, survey)
-        facts = survey.files.get(target) if target is not None else None
-        if target is None or facts is None:
-            what = "a directory" if _is_directory(target, survey) else "a file of another package"
-            losses.append(_dropped(link, survey.symlinks[link], f"it leads to {what}"))
-        elif (soname := library_name(facts)) is None:
-            copies.setdefault(target, []).append(link)
-        elif soname == posixpath.basename(link) and target not in renamed and _directory(link) == _directory(target):
-            renamed[target] = link
-        elif posixpath.basename(target) != soname and _directory(link) != _directory(target):
-            # A library that is reached through another directory only: the loader finds it under this name alone.
-            copies.setdefault(target, []).append(link)
+        planner.add(link)
+    copies = {path: tuple(names) for path, names in planner.copies.items()}
+    _check_size(copies, survey)
+    return LinkPlan(planner.renamed, copies, tuple(planner.losses))
+
+
+@dataclass(slots=True)
+class _LinkPlanner:
+    survey: Survey
+    noarch: Noarch
+    renamed: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, list[str]] = field(default_factory=dict)
+    losses: list[Loss] = field(default_factory=list)
+
+    def add(self, link: str) -> None:
+        target = resolve(link, self.survey)
+        facts = self.survey.files.get(target) if target is not None else None
+        in_site_packages = place_of(link, self.noarch).area is Area.SITE_PACKAGES
+        if target is None:
+            self._drop(Code.FOREIGN_LINK, link, "it leads in a circle")
+        elif facts is not None:
+            self._add_file(link, target, library_name(facts), keep=in_site_packages)
+        elif not _is_directory(target, self.survey):
+            self._drop(Code.FOREIGN_LINK, link, "it leads to a file of another package")
+        elif in_site_packages and not f"{link}/".startswith(f"{target}/"):
+            for path, below in _below(target, self.survey):
+                self.copies.setdefault(path, []).append(f"{link}/{below}")
         else:
-            losses.append(_dropped(link, survey.symlinks[link], f"the library is kept as {soname}"))
-    return LinkPlan(renamed, {path: tuple(names) for path, names in copies.items()}, tuple(losses))
+            self._drop(Code.SYMLINK, link, "it leads to a directory, whose files are in the wheel once")
+
+    def _add_file(self, link: str, target: str, soname: str | None, *, keep: bool) -> None:
+        directory, name = posixpath.split(link)
+        beside = directory == posixpath.dirname(target)
+        if keep or soname is None:
+            self.copies.setdefault(target, []).append(link)
+        elif name == soname and beside and target not in self.renamed:
+            self.renamed[target] = link
+        elif name == soname or not self._has_soname(target, soname):
+            self.copies.setdefault(target, []).append(link)
+        else:
+            self._drop(Code.SYMLINK, link, f"the library is kept as {soname}")
+
+    def _has_soname(self, target: str, soname: str) -> bool:
+        """Whether a library lies, by itself or by a link beside it, where the loader looks for it."""
+        wanted = posixpath.join(posixpath.dirname(target), soname)
+        return wanted == target or wanted in self.survey.symlinks
+
+    def _drop(self, code: Code, link: str, why: str) -> None:
+        self.losses.append(Loss(code, link, f"link to {self.survey.symlinks[link]} dropped: {why}"))
 
 
 def resolve(link: str, survey: Survey) -> str | None:
@@ -68,7 +108,7 @@ def resolve(link: str, survey: Survey) -> str | None:
         if step is None:
             return path
         prefix, rest = step
-        path = posixpath.normpath(posixpath.join(_directory(prefix), survey.symlinks[prefix], rest))
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(prefix), survey.symlinks[prefix], rest))
     return None
 
 
@@ -90,15 +130,27 @@ def _first_link(path: str, survey: Survey) -> tuple[str, str] | None:
     return None
 
 
-def _is_directory(path: str | None, survey: Survey) -> bool:
-    if path is None:
-        return False
-    return path in survey.empty_directories or any(name.startswith(f"{path}/") for name in survey.files)
+def _is_directory(path: str, survey: Survey) -> bool:
+    return path in survey.empty_directories or next(_below(path, survey), None) is not None
 
 
-def _directory(path: str) -> str:
-    return posixpath.dirname(path)
+def _below(directory: str, survey: Survey) -> Iterator[tuple[str, str]]:
+    """`(real path, path below the directory)` of the files in a directory, links to files among them."""
+    start = f"{directory}/"
+    for path in survey.order:
+        if path.startswith(start):
+            yield path, path.removeprefix(start)
+    for link in sorted(survey.symlinks):
+        if link.startswith(start) and (target := resolve(link, survey)) in survey.files and target is not None:
+            yield target, link.removeprefix(start)
 
 
-def _dropped(link: str, target: str, why: str) -> Loss:
-    return Loss(Code.SYMLINK, link, f"link to {target} dropped: {why}")
+def _check_size(copies: Mapping[str, tuple[str, ...]], survey: Survey) -> None:
+    """A link costs a package nothing and a wheel a whole file, so copies are bounded like a package's own files."""
+    count = sum(len(names) for names in copies.values())
+    size = sum(len(names) * survey.files[path].member.size for path, names in copies.items())
+    if count > DEFAULT_LIMITS.members or size > DEFAULT_LIMITS.total_size:
+        raise InvalidInput(
+            Code.LIMIT,
+            f"its links stand for {count} files of {size} bytes together; see limits members and total_size",
+        )

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.utils import NormalizedName, canonicalize_name
 
-from bridge.mapping.versions import to_pep440
 from bridge.model.conda import CondaMetadata
-from bridge.translate.to_wheel.project import own_metadata
+from bridge.translate.to_wheel.project import own_metadata, stated_names
 
 
-def own_distribution(metadata: CondaMetadata) -> str | None:
-    """The name in the only top-level `*.dist-info` or `*.egg-info` of the package, normalised.
+def own_distribution(metadata: CondaMetadata) -> NormalizedName | None:
+    """The name in the top-level `*.dist-info` or `*.egg-info` of the package.
 
     Returns:
-        None where there is no such directory, or several, or one of another version.
+        None where there is none of the package's version, or several and none is named like the package.
     """
     found = own_metadata((entry.path for entry in metadata.paths), metadata.index.noarch)
-    if len(found) != 1:
-        return None
-    directory = next(iter(found)).removesuffix(".dist-info").removesuffix(".egg-info")
-    name, _, rest = directory.partition("-")
-    try:
-        version = Version(rest.partition("-py")[0])
-    except InvalidVersion:
-        return None
-    own = to_pep440(metadata.index.version).version
-    return canonicalize_name(name) if version == own else None
+    names = stated_names(found, metadata.index.version)
+    namesake = canonicalize_name(metadata.index.name)
+    if namesake in names:
+        return namesake
+    return next(iter(names)) if len(names) == 1 else None

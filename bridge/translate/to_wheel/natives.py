@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.errors import Code, Unrepresentable, Unsupported
-from bridge.model.conda import Noarch
+from bridge.model.conda import Noarch, PathEntry
 from bridge.model.payload import ElfFacts, FileFacts, Nature
 from bridge.model.plan import Edit, FromPayload, Layout, Loss, PlannedFile
 from bridge.native.policy import SystemPolicy
@@ -44,19 +44,6 @@ class SystemDemand:
     losses: tuple[Loss, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NativeFile:
-    """One row of `inspect`'s `native_files`."""
-
-    path: str
-    facts: FileFacts
-    needed: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"path": self.path, "format": self.facts.nature.value, "needed": list(self.needed), **self.extra}
-
-
 def policy_for(subdir: str) -> SystemPolicy | None:
     """The manylinux policies of a subdir; None off Linux and for machines without one."""
     system, _, machine = subdir.partition("-")
@@ -67,10 +54,25 @@ def policy_for(subdir: str) -> SystemPolicy | None:
 #: System part of a subdir -> the binaries that run there; others in a package are data (launchers for Windows, say).
 _RUNNABLE: Mapping[str, Nature] = {"linux": Nature.ELF, "osx": Nature.MACHO, "win": Nature.PE}
 
+#: Machine part of a subdir -> e_machine of its ELF files; those of other machines are data (samples, device code).
+_MACHINES: Mapping[str, int] = {
+    "64": 62,
+    "32": 3,
+    "aarch64": 183,
+    "ppc64le": 21,
+    "s390x": 22,
+    "armv6l": 40,
+    "armv7l": 40,
+    "riscv64": 243,
+}
+
 
 def is_binary(facts: FileFacts, subdir: str) -> bool:
     """Whether a file is a program or library of the platform that its package is for."""
-    return facts.nature is _RUNNABLE.get(subdir.partition("-")[0])
+    system, _, machine = subdir.partition("-")
+    if facts.nature is not _RUNNABLE.get(system):
+        return False
+    return facts.elf is None or facts.elf.machine == _MACHINES.get(machine, facts.elf.machine)
 
 
 def refuse_platform(request: Request) -> None:
@@ -102,32 +104,48 @@ def refuse_platform(request: Request) -> None:
             )
 
 
-def shared_edits(request: Request, path: str, facts: FileFacts) -> tuple[Edit, ...]:
-    """Point a module in site-packages at the mirrored prefix; inside the mirror relative RPATHs hold as they are.
+class SharedEdits:
+    """Points binaries at the mirrored prefix; inside the mirror relative RPATHs hold as they are."""
 
-    Raises:
-        Unrepresentable: the RPATH leads elsewhere or does not fit in place (`CB304`).
-    """
-    if facts.elf is None or not _linked(request, facts):
-        return ()
-    place = place_of(path, request.index.noarch)
-    if facts.elf.rpath is None:
-        if place.area is Area.SITE_PACKAGES:
-            _refuse_unreachable(request, path, facts.elf)
-        return ()
-    entry = next((entry for entry in request.metadata.paths if entry.path == path), None)
-    try:
-        new = relocated_rpath(
-            path,
-            facts.elf.rpath.value,
-            site_packages=_site_packages(request),
-            libs_dir=f"{SHARED_ROOT}/lib",
-            placeholder=None if entry is None else entry.prefix_placeholder,
-        )
-        patch = plan_rpath(facts.elf, new)
-    except Unrepresentable as error:
-        raise Unrepresentable(error.code, error.message, subject=request.origin.filename, field=path) from error
-    return () if patch is None else (patch,)
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._site_packages = _site_packages(request)
+        self._siblings = frozenset(posixpath.basename(name) for name in request.survey.files)
+
+    def __call__(self, path: str, facts: FileFacts, entry: PathEntry | None) -> tuple[Edit, ...]:
+        """The edits of the file at `path` of the prefix.
+
+        Raises:
+            Unrepresentable: the RPATH leads elsewhere or does not fit in place (`CB304`).
+        """
+        elf = facts.elf
+        if elf is None or not elf.needed or not is_binary(facts, self._request.index.subdir):
+            return ()
+        if elf.rpath is None:
+            if place_of(path, self._request.index.noarch).area is Area.SITE_PACKAGES:
+                self._refuse_unreachable(path, elf)
+            return ()
+        try:
+            new = relocated_rpath(
+                path,
+                elf.rpath.value,
+                site_packages=self._site_packages,
+                libs_dir=f"{SHARED_ROOT}/lib",
+                placeholder=None if entry is None else entry.prefix_placeholder,
+            )
+            patch = plan_rpath(elf, new)
+        except Unrepresentable as error:
+            raise self._refusal(error.message, path) from error
+        return () if patch is None else (patch,)
+
+    def _refuse_unreachable(self, path: str, elf: ElfFacts) -> None:
+        policy = policy_for(self._request.index.subdir)
+        for name in elf.needed:
+            if policy is not None and not policy.provided_by_system(name) and name not in self._siblings:
+                raise self._refusal(f"it needs {name} but has no RPATH that could be pointed at it", path)
+
+    def _refusal(self, message: str, path: str) -> Unrepresentable:
+        return Unrepresentable(Code.RPATH, message, subject=self._request.origin.filename, field=path)
 
 
 def _site_packages(request: Request) -> str:
@@ -137,23 +155,6 @@ def _site_packages(request: Request) -> str:
         if place.area is Area.SITE_PACKAGES:
             return path.removesuffix(place.relative).rstrip("/")
     return "site-packages"
-
-
-def _linked(request: Request, facts: FileFacts) -> bool:
-    return is_binary(facts, request.index.subdir) and facts.elf is not None and bool(facts.elf.needed)
-
-
-def _refuse_unreachable(request: Request, path: str, elf: ElfFacts) -> None:
-    policy = policy_for(request.index.subdir)
-    siblings = {posixpath.basename(name) for name in request.survey.files}
-    for name in elf.needed:
-        if policy is not None and not policy.provided_by_system(name) and name not in siblings:
-            raise Unrepresentable(
-                Code.RPATH,
-                f"it needs {name} but has no RPATH that could be pointed at it",
-                subject=request.origin.filename,
-                field=path,
-            )
 
 
 def demand(
@@ -207,19 +208,22 @@ def demand(
 
 
 def native_rows(request: Request) -> tuple[Mapping[str, Any], ...]:
-    """The binaries of the payload, for `inspect`."""
-    rows = []
+    """The binaries of the payload, for `inspect`: path, format, what they need, and names of their own."""
+    rows: list[Mapping[str, Any]] = []
     for path in request.survey.order:
         facts = request.survey.files[path]
+        row = {"path": path, "format": facts.nature.value}
         if facts.elf is not None:
             rpath = None if facts.elf.rpath is None else facts.elf.rpath.value
-            named = {"soname": facts.elf.soname, "rpath": rpath}
-            rows.append(NativeFile(path, facts, facts.elf.needed, named).to_json())
+            rows.append({**row, "needed": list(facts.elf.needed), "soname": facts.elf.soname, "rpath": rpath})
         elif facts.macho is not None:
-            extra = {"install_name": facts.macho.install_name, "architectures": list(facts.macho.architectures)}
-            rows.append(NativeFile(path, facts, facts.macho.dylibs, extra).to_json())
+            own = {
+                "install_name": facts.macho.install_name,
+                "architectures": list(facts.macho.architectures),
+            }
+            rows.append({**row, "needed": list(facts.macho.dylibs), **own})
         elif facts.pe is not None:
-            rows.append(NativeFile(path, facts).to_json())
+            rows.append({**row, "needed": []})
     return tuple(rows)
 
 
@@ -228,7 +232,6 @@ def has_extensions(request: Request) -> bool:
     if request.index.noarch is Noarch.GENERIC:
         return False
     return any(
-        is_binary(facts, request.index.subdir)
-        and place_of(path, request.index.noarch).area is Area.SITE_PACKAGES
+        is_binary(facts, request.index.subdir) and place_of(path, request.index.noarch).area is Area.SITE_PACKAGES
         for path, facts in request.survey.files.items()
     )

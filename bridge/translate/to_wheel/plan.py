@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from bridge.errors import Code, InvalidInput, Unrepresentable
-from bridge.formats.wheel.entry_points import check_script
+from bridge.formats.wheel.entry_points import check_script, parse_reference
 from bridge.mapping.names import NameMapper
 from bridge.mapping.platforms import platform_tags
 from bridge.mapping.python import python_tags
+from bridge.model.conda import PathEntry
 from bridge.model.payload import FileFacts
 from bridge.model.plan import Edit, Layout, Loss, PlannedFile, WheelPlan
+from bridge.translate.to_wheel.destinations import Destinations
 from bridge.translate.to_wheel.dist_info import Identity, dist_info_members
 from bridge.translate.to_wheel.links import plan_links
-from bridge.translate.to_wheel.members import MemberPlanner, mirror_root
+from bridge.translate.to_wheel.members import MemberPlanner
 from bridge.translate.to_wheel.natives import (
+    SharedEdits,
     demand,
     has_extensions,
     native_rows,
     refuse_platform,
-    shared_edits,
 )
 from bridge.translate.to_wheel.package_losses import data_scheme, package_losses, soname_clashes
 from bridge.translate.to_wheel.project import Project, identify, read_metadata
 from bridge.translate.to_wheel.request import Request
 from bridge.translate.to_wheel.requirements import requirements_of
-from bridge.translate.to_wheel.vendoring import Vendoring, vendor
+from bridge.translate.to_wheel.vendoring import Vendoring, left_behind, vendor
 
 
 def plan_wheel(request: Request) -> WheelPlan:
@@ -43,25 +43,25 @@ def plan_wheel(request: Request) -> WheelPlan:
         InvalidInput: something in the package turned out to be malformed (`CB1xx`).
     """
     own = read_metadata(request)
-    names = frozenset(canonicalize_name(item.name) for item in own.parsed.requires_dist) if own else frozenset()
-    mapper = NameMapper(
-        request.tables, replace(request.evidence, own_requires=names), request.options.reserved_prefix
-    )
+    names = frozenset(canonicalize_name(item.name) for item in own.requires) if own else frozenset()
+    mapper = NameMapper(request.tables, replace(request.evidence, own_requires=names), request.options.reserved_prefix)
     project = identify(request, own, mapper)
     refuse_platform(request)
-    project = replace(project, entry_points=_entry_points(request, project))
+    project = _entry_points(request, project)
     stem = f"{canonicalize_name(project.name).replace('-', '_')}-{project.version}"
-    links = plan_links(request.survey)
-    members = MemberPlanner(request, project, links, stem, partial(_native_edits, request)).plan()
+    destinations = Destinations(request, project, stem)
+    links = plan_links(request.survey, request.index.noarch)
+    native = SharedEdits(request) if request.options.layout is Layout.SHARED else _no_edits
+    members = MemberPlanner(request, destinations, links, native).plan()
+    requires, requirement_losses = requirements_of(request, project, mapper)
     if request.options.layout is Layout.VENDORED:
-        vendoring = vendor(request, members.files, mirror_root(Layout.VENDORED, stem.partition("-")[0]))
+        vendoring = vendor(request, members.files, destinations.root)
+        requirement_losses += tuple(left_behind(request, vendoring, mapper))
+        requires = tuple(item for item in requires if not item.name.startswith(request.options.reserved_prefix))
     else:
         vendoring = Vendoring(members.files)
-    requires, requirement_losses = requirements_of(request, project, mapper)
     native_requirements = any(item.name.startswith(request.options.reserved_prefix) for item in requires)
     needs = demand(request, vendoring.files, vendoring.facts, native_requirements=native_requirements)
-    if request.options.layout is Layout.VENDORED:
-        requires = tuple(item for item in requires if not item.name.startswith(request.options.reserved_prefix))
     python = python_tags(
         request.index,
         request.index.depends,
@@ -121,22 +121,30 @@ def plan_wheel(request: Request) -> WheelPlan:
         files=_without_collisions(request, vendoring.files + extra),
         losses=losses,
         native_files=native_rows(request),
-        providers={name: origin for name, (origin, _) in request.providers.items()},
+        providers=vendoring.providers(request),
     )
 
 
-def _native_edits(request: Request, path: str, facts: FileFacts) -> tuple[Edit, ...]:
-    return shared_edits(request, path, facts) if request.options.layout is Layout.SHARED else ()
+def _no_edits(_path: str, _facts: FileFacts, _entry: PathEntry | None) -> tuple[Edit, ...]:
+    return ()
 
 
-def _entry_points(request: Request, project: Project) -> Mapping[str, Mapping[str, str]]:
-    """entry_points.txt, plus the console entry points that noarch python keeps in link.json (CEP 34)."""
+def _entry_points(request: Request, project: Project) -> Project:
+    """Merge entry_points.txt with the console entry points of noarch python in link.json (CEP 34).
+
+    conda makes its programs of the latter, so they win.
+    """
     groups = {group: dict(entries) for group, entries in project.entry_points.items()}
+    losses: list[Loss] = []
     for text in request.metadata.entry_points:
         name, reference = (part.strip() for part in text.split("=", 1))
         check_script(name, reference, f"{request.origin.filename}: info/link.json")
-        groups.setdefault("console_scripts", {}).setdefault(name, reference)
-    return groups
+        other = groups.setdefault("console_scripts", {}).get(name, reference)
+        if parse_reference(other, name) != parse_reference(reference, name):
+            detail = f"entry_points.txt says {other}, link.json says {reference}; link.json was followed"
+            losses.append(Loss(Code.ENTRY_POINT, name, detail))
+        groups["console_scripts"][name] = reference
+    return replace(project, entry_points=groups, losses=(*project.losses, *losses))
 
 
 def _requires_python(project: Project, from_conda: SpecifierSet) -> SpecifierSet:
@@ -176,5 +184,3 @@ def _without_collisions(request: Request, files: tuple[PlannedFile, ...]) -> tup
             )
         seen.add(planned.target)
     return files
-
-

@@ -37,25 +37,33 @@ def python_shebang(content: bytes) -> bytes | None:
     return line + (b" " + arguments if arguments else b"")
 
 
-def text_edits(path: str, content: bytes, placeholder: str) -> tuple[tuple[Edit, ...], Loss]:
+def shebang_program(content: bytes) -> str | None:
+    """The interpreter that a script names, where it is not a Python that installers put their own in place of."""
+    match = _SHEBANG.match(content)
+    if match is None or python_shebang(content) is not None:
+        return None
+    return match["program"].decode("utf-8", "replace")
+
+
+def text_edits(path: str, content: bytes, placeholder: str, *, up: str | None) -> tuple[tuple[Edit, ...], Loss]:
     """Make a text file independent of the prefix where its format has a word for "here", else use a fixed path.
 
     Args:
-        path: of the file in the prefix; decides how far the prefix is.
+        path: of the file in the prefix.
         content: the file as packaged.
         placeholder: the build prefix that stands in it.
+        up: relative path from the file's directory to the prefix; None where it has none.
     """
     old = placeholder.encode()
-    up = "/".join([".."] * (path.count("/")))
     edits: list[Edit] = []
     shebang = _SHEBANG.match(content)
     if shebang is not None and shebang["program"].startswith(old + b"/bin/") and not shebang["arguments"]:
         edits.append(ShebangEdit(b"#!/usr/bin/env " + posixpath.basename(shebang["program"])))
         if content.count(old) == 1:
             return tuple(edits), Loss(Code.TEXT_PREFIX, path, "the interpreter is looked up on PATH")
-    if path.endswith(".pc"):
+    if up is not None and path.endswith(".pc"):
         new, how = f"${{pcfiledir}}/{up}", "made relative to the file"
-    elif path.endswith(".cmake"):
+    elif up is not None and path.endswith(".cmake"):
         new, how = f"${{CMAKE_CURRENT_LIST_DIR}}/{up}", "made relative to the file"
     else:
         new, how = FIXED_PREFIX, f"replaced by {FIXED_PREFIX}"
@@ -63,7 +71,7 @@ def text_edits(path: str, content: bytes, placeholder: str) -> tuple[tuple[Edit,
     return tuple(edits), Loss(Code.TEXT_PREFIX, path, f"the install prefix was {how}")
 
 
-def binary_edits(facts: FileFacts, entry: PathEntry, values: Mapping[str, str]) -> tuple[tuple[Edit, ...], Loss]:
+def binary_edits(facts: FileFacts, entry: PathEntry, values: Mapping[str, str]) -> tuple[tuple[Edit, ...], Loss | None]:
     """Overwrite every placeholder of a binary, same length.
 
     Args:
@@ -87,6 +95,8 @@ def binary_edits(facts: FileFacts, entry: PathEntry, values: Mapping[str, str]) 
             edits.append(patch_for(occurrence, occurrence.text, value.encode(), subject=entry.path))
         else:
             edits.append(patch_for(occurrence, placeholder, FIXED_PREFIX.encode(), subject=entry.path))
+    if not edits:
+        return (), None
     detail = f"the install prefix was replaced by {', '.join(sorted(replacements))}"
     return tuple(edits), Loss(Code.BINARY_PREFIX, entry.path, detail)
 
@@ -94,6 +104,11 @@ def binary_edits(facts: FileFacts, entry: PathEntry, values: Mapping[str, str]) 
 def kept_binary(entry: PathEntry) -> Loss:
     """The loss of a placeholder that stays because the layout changes no byte of a binary."""
     return Loss(Code.BINARY_PREFIX, entry.path, "the build prefix stays in the file; no such directory exists")
+
+
+def unread_text(entry: PathEntry) -> Loss:
+    """The loss of a placeholder in a binary that is listed as text; conda's replacement would move its bytes."""
+    return Loss(Code.TEXT_PREFIX, entry.path, "the build prefix stays in the file, which is no text")
 
 
 def has_prefix(entry: PathEntry | None, mode: FileMode) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from packaging.utils import canonicalize_name
+from packaging.requirements import Requirement
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bridge.errors import Code, InvalidInput, Unrepresentable, Unsupported
@@ -15,14 +16,18 @@ from bridge.formats.wheel.core_metadata import CoreMetadata, parse_core_metadata
 from bridge.formats.wheel.entry_points import parse_entry_points
 from bridge.mapping.names import DependencyKind, NameAnswer, NameMapper, NameSource
 from bridge.mapping.versions import to_pep440
-from bridge.model.conda import IndexJson, Noarch
+from bridge.model.conda import CondaVersion, Noarch
 from bridge.model.payload import FileFacts
 from bridge.model.plan import Loss
+from bridge.translate.to_wheel.egg_requirements import parse_egg_requirements
 from bridge.translate.to_wheel.places import Area, place_of
 from bridge.translate.to_wheel.request import Request
 
 _OWN_METADATA: Final = re.compile(
     r"(?P<directory>[^/]+\.(?:dist-info(?=/METADATA$)|egg-info(?=/PKG-INFO$)|egg-info$))(?:/[^/]+)?"
+)
+_NAME_AND_VERSION: Final = re.compile(
+    r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:\.dist-info|(?:-py[0-9.]+(?:-[^/]*)?)?\.egg-info)"
 )
 
 
@@ -36,7 +41,11 @@ class Project:
     version: Version
     #: relative to site-packages, `x-1.0.dist-info`, `x-1.0.egg-info`, or None without Python metadata.
     info_directory: str | None = None
+    #: metadata of the same project in an older form, which `info_directory` stands for.
+    superseded: frozenset[str] = frozenset()
     metadata: CoreMetadata | None = None
+    #: what its own metadata requires, extras included.
+    requires: tuple[Requirement, ...] = ()
     #: of the package's own entry_points.txt.
     entry_points: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
@@ -51,6 +60,9 @@ class OwnMetadata:
     #: of METADATA or PKG-INFO in the payload.
     path: str
     parsed: CoreMetadata
+    #: as in `Project`.
+    requires: tuple[Requirement, ...] = ()
+    superseded: frozenset[str] = frozenset()
 
 
 def read_metadata(request: Request) -> OwnMetadata | None:
@@ -66,7 +78,8 @@ def read_metadata(request: Request) -> OwnMetadata | None:
     directory, path = _choose(found, request)
     content = request.survey.files[path].content or b""
     parsed = parse_core_metadata(content, f"{request.origin.filename}: {path}")
-    return OwnMetadata(directory, path, parsed)
+    requires = parsed.requires_dist or _egg_requirements(request, path)
+    return OwnMetadata(directory, path, parsed, requires, frozenset(found.keys() - {directory}))
 
 
 def identify(request: Request, own: OwnMetadata | None, mapper: NameMapper) -> Project:
@@ -79,7 +92,7 @@ def identify(request: Request, own: OwnMetadata | None, mapper: NameMapper) -> P
     index = request.index
     subject = request.origin.filename
     answer = mapper.lookup(index.name)
-    _refuse_markers(answer, index, subject)
+    _refuse_markers(answer, request)
     if own is None:
         return _without_metadata(request, answer, mapper)
     losses: list[Loss] = []
@@ -92,6 +105,8 @@ def identify(request: Request, own: OwnMetadata | None, mapper: NameMapper) -> P
         name=own.parsed.name,
         version=own.parsed.version,
         info_directory=own.directory,
+        superseded=own.superseded,
+        requires=own.requires,
         metadata=own.parsed,
         entry_points=_entry_points(request, own.path),
         losses=tuple(losses),
@@ -111,28 +126,38 @@ def own_metadata(paths: Iterable[str], noarch: Noarch) -> Mapping[str, str]:
     return found
 
 
+def stated_names(directories: Iterable[str], version: CondaVersion) -> frozenset[NormalizedName]:
+    """The project names in metadata directories (`x-1.0.dist-info`, `x-1.0-py3.9.egg-info`) of one version.
+
+    Args:
+        directories: their names, as `own_metadata` finds them.
+        version: of the conda package; directories of another version say nothing about it.
+    """
+    names: set[NormalizedName] = set()
+    for directory in directories:
+        if (stated := _NAME_AND_VERSION.fullmatch(directory)) is None:
+            continue
+        try:
+            if Version(stated["version"]) == to_pep440(version).version:
+                names.add(canonicalize_name(stated["name"], validate=True))
+        except (InvalidVersion, InvalidName):
+            continue
+    return frozenset(names)
+
+
 def _choose(found: Mapping[str, str], request: Request) -> tuple[str, str]:
+    """The metadata of the only project; where an old and a new form of it lie side by side, the new one."""
     if len(found) == 1:
         return next(iter(found.items()))
-    matching = [item for item in sorted(found.items()) if _is_own(item[0], request.index)]
-    dist_infos = [item for item in matching if item[0].endswith(".dist-info")]
-    if len(matching) == 2 and len(dist_infos) == 1:  # the same project twice, old and new style
+    dist_infos = [item for item in found.items() if item[0].endswith(".dist-info")]
+    same = all(stated_names([directory], request.index.version) for directory in found)
+    if len(dist_infos) == 1 and same and len(stated_names(found, request.index.version)) == 1:
         return dist_infos[0]
     raise Unrepresentable(
         Code.SEVERAL_PROJECTS,
         f"the package holds {len(found)} projects ({', '.join(sorted(found))}); a wheel holds one",
         subject=request.origin.filename,
     )
-
-
-def _is_own(directory: str, index: IndexJson) -> bool:
-    name, _, rest = directory.partition("-")
-    try:
-        version = Version(re.split(r"-py\d|\.(?:dist|egg)-info$", rest)[0])
-    except InvalidVersion:
-        return False
-    own = to_pep440(index.version, subject=directory).version
-    return version == own and bool(canonicalize_name(name))
 
 
 def _without_metadata(request: Request, answer: NameAnswer, mapper: NameMapper) -> Project:
@@ -167,6 +192,14 @@ def _is_python(request: Request) -> bool:
     return any(place.area is Area.SITE_PACKAGES and not place.relative.endswith(".pyc") for place in places)
 
 
+def _egg_requirements(request: Request, metadata_path: str) -> tuple[Requirement, ...]:
+    directory, _, name = metadata_path.rpartition("/")
+    facts = request.survey.files.get(f"{directory}/requires.txt") if name == "PKG-INFO" else None
+    if facts is None:
+        return ()
+    return parse_egg_requirements(facts.content or b"", f"{request.origin.filename}: {directory}")
+
+
 def _entry_points(request: Request, metadata_path: str) -> Mapping[str, Mapping[str, str]]:
     if not metadata_path.endswith(("/METADATA", "/PKG-INFO")):
         return {}
@@ -182,12 +215,13 @@ def _entry_points(request: Request, metadata_path: str) -> Mapping[str, Mapping[
     return parse_entry_points(text, subject)
 
 
-def _refuse_markers(answer: NameAnswer, index: IndexJson, subject: str) -> None:
-    if answer.kind is DependencyKind.INTERPRETER and index.name == "python":
-        raise Unsupported(Code.INTERPRETER, "this is the Python interpreter", subject=subject)
+def _refuse_markers(answer: NameAnswer, request: Request) -> None:
+    subject = request.origin.filename
+    if answer.kind is DependencyKind.INTERPRETER and request.survey.files:
+        raise Unsupported(Code.INTERPRETER, "this is a Python interpreter, or a part of one", subject=subject)
     if answer.kind in (DependencyKind.VIRTUAL, DependencyKind.MUTEX, DependencyKind.INTERPRETER):
         raise Unsupported(
             Code.MARKER_PACKAGE,
-            f"{index.name} only steers conda's solver; tags and markers stand for it in a wheel",
+            f"{request.index.name} only steers conda's solver; tags and markers stand for it in a wheel",
             subject=subject,
         )

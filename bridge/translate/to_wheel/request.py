@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import is_normalized_name
@@ -11,7 +10,7 @@ from packaging.utils import is_normalized_name
 from bridge.errors import Code, InvalidInput
 from bridge.mapping.names import RESERVED_PREFIX, Evidence
 from bridge.mapping.tables import Tables
-from bridge.model.conda import CondaMetadata, IndexJson, Origin, Subdir
+from bridge.model.conda import CondaMetadata, IndexJson, Origin
 from bridge.model.payload import Survey
 from bridge.model.plan import Layout, Loss
 
@@ -66,5 +65,3 @@ class Request:
     losses: tuple[Loss, ...] = ()
     #: the packages that this one needs at run time; only the vendored layout asks for them.
     closure: Closure | None = None
-    #: file name -> artifact and subdir of the packages in `closure`.
-    providers: Mapping[str, tuple[Origin, Subdir]] = field(default_factory=dict)

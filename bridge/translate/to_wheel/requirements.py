@@ -38,9 +38,8 @@ def requirements_of(
             losses.extend(replace(loss, subject=spec) for loss in answer.losses)
             if answer.requirement is not None:
                 merged.append(answer.requirement)
-    own = () if project.metadata is None else project.metadata.requires_dist
-    merged.extend(requirement for requirement in own if _is_extra(requirement))
-    losses.extend(_dropped(own, merged, project))
+    merged.extend(requirement for requirement in project.requires if _is_extra(requirement))
+    losses.extend(_dropped(project.requires, merged, project))
     return tuple(merged), tuple(losses)
 
 
@@ -50,6 +49,7 @@ def _is_extra(requirement: Requirement) -> bool:
 
 def _dropped(own: tuple[Requirement, ...], kept: list[Requirement], project: Project) -> list[Loss]:
     names = {canonicalize_name(requirement.name) for requirement in kept if not _is_extra(requirement)}
+    names.add(canonicalize_name(project.name))
     return [
         Loss(
             Code.PYTHON_REQUIREMENT,
@@ -57,5 +57,5 @@ def _dropped(own: tuple[Requirement, ...], kept: list[Requirement], project: Pro
             f"METADATA requires {requirement}; conda's package does not",
         )
         for requirement in own
-        if requirement.marker is None and canonicalize_name(requirement.name) not in names | {project.name}
+        if not _is_extra(requirement) and canonicalize_name(requirement.name) not in names
     ]

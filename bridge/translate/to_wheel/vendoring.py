@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final, Protocol
 
 from bridge.errors import Code, Unrepresentable
-from bridge.model.conda import CondaName, PathEntry
+from bridge.mapping.matchspec import parse_spec
+from bridge.mapping.names import DependencyKind, NameMapper
+from bridge.model.conda import CondaName, Origin, PathEntry, Subdir
 from bridge.model.payload import ElfFacts, FileFacts
 from bridge.model.plan import Edit, ElfPatch, FromPayload, Loss, PlannedFile
+from bridge.native.policy import SystemPolicy
 from bridge.native.prefix import PrefixFile, PrefixView
 from bridge.native.vendor import Module, VendoredLibrary, VendorPlan, plan_vendoring
-from bridge.translate.to_wheel.natives import policy_for
+from bridge.translate.to_wheel.natives import is_binary, policy_for
 from bridge.translate.to_wheel.prefixes import binary_edits
 from bridge.translate.to_wheel.request import Request
 
-#: Below `.dist-info/conda/` lie copies for the way back, not modules.
-_KEPT_ASIDE: Final = ".dist-info/"
+#: What packages bring for compilers and readers; nobody needs it at run time.
+_DEVELOPMENT: Final = re.compile(
+    r"(?:Library/)?(?:include/.*|(?:lib|share)/(?:pkgconfig|cmake)/.*|share/(?:doc|man|info)/.*|lib/[^/]+\.(?:l?a|lib))"
+)
 
 
 class Closure(Protocol):
@@ -34,6 +40,12 @@ class Closure(Protocol):
 
     def name(self, provider: str) -> CondaName: ...
 
+    def paths(self, name: CondaName) -> frozenset[str] | None:
+        """The files, links left out, of a package; None where it is not in the closure."""
+        ...
+
+    def origin(self, provider: str) -> tuple[Origin, Subdir]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Vendoring:
@@ -45,6 +57,11 @@ class Vendoring:
     #: member name -> (provider's file name, sha256 hex of the original).
     origins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     losses: tuple[Loss, ...] = ()
+
+    def providers(self, request: Request) -> Mapping[str, Origin]:
+        """File name -> origin of the packages that files were taken from."""
+        used = {provider for provider, _ in self.origins.values()} - {request.origin.filename}
+        return {} if request.closure is None else {name: request.closure.origin(name)[0] for name in sorted(used)}
 
 
 def vendor(request: Request, files: tuple[PlannedFile, ...], libs_dir: str) -> Vendoring:
@@ -63,9 +80,8 @@ def vendor(request: Request, files: tuple[PlannedFile, ...], libs_dir: str) -> V
         return Vendoring(files)
     closure: Closure | None = request.closure
     prefix = closure.prefix if closure is not None else own_prefix(request)
-    dlopened = _dlopened(request, prefix)
     try:
-        plan = plan_vendoring(modules, prefix, policy, libs_dir=libs_dir, dlopened=dlopened)
+        plan = _plan(request, modules, prefix, policy, libs_dir)
     except Unrepresentable as error:
         missing = error.code is Code.LIBRARY_NOT_FOUND and closure is None
         raise Unrepresentable(
@@ -75,39 +91,56 @@ def vendor(request: Request, files: tuple[PlannedFile, ...], libs_dir: str) -> V
             field=error.subject,
         ) from error
     patched = tuple(_with_patch(planned, plan.patches.get(planned.target)) for planned in files)
-    return _vendoring(request, plan, patched)
+    return _vendoring(request, plan, prefix, patched)
+
+
+def _plan(
+    request: Request, modules: tuple[Module, ...], prefix: PrefixView, policy: SystemPolicy, libs_dir: str
+) -> VendorPlan:
+    """Vendor what is linked, then what that loads by name (`mappings/notes.yaml`), until nothing is added."""
+    names: frozenset[str] = frozenset()
+    while True:
+        plan = plan_vendoring(modules, prefix, policy, libs_dir=libs_dir, dlopened=sorted(names))
+        loaded = (path for path in _wanted_by_name(request, plan, prefix) if posixpath.dirname(path) == "lib")
+        more = names.union(posixpath.basename(path) for path in loaded)
+        if more == names:
+            return plan
+        names = more
+
+
+def _wanted_by_name(request: Request, plan: VendorPlan, prefix: PrefixView) -> Iterator[str]:
+    """Paths of the prefix that the vendored packages load or read at run time, as their notes say."""
+    if request.closure is None:
+        return
+    for provider in sorted({library.provider for library in plan.libraries if library.provider is not None}):
+        note = request.tables.note(request.closure.name(provider))
+        patterns = (*note.dlopen, *note.data)
+        if not patterns:
+            continue
+        for path in sorted(prefix.files):
+            if any(fnmatchcase(path, pattern) for pattern in patterns):
+                file = prefix.files[path]
+                if file.provider == provider:
+                    yield path
 
 
 def own_prefix(request: Request) -> PrefixView:
     """The prefix that holds this package alone."""
-    files = {
-        path: PrefixFile(path, None, facts.sha256, facts.elf) for path, facts in request.survey.files.items()
-    }
+    files = {path: PrefixFile(path, None, facts.sha256, facts.elf) for path, facts in request.survey.files.items()}
     return PrefixView(files, request.survey.symlinks)
 
 
-def _dlopened(request: Request, prefix: PrefixView) -> list[str]:
-    """Libraries that the package loads by name at run time (`mappings/notes.yaml`)."""
-    patterns = request.tables.note(request.index.name).dlopen
-    if not patterns:
-        return []
-    candidates = (path for path in prefix.files if posixpath.dirname(path) == "lib")
-    return [
-        posixpath.basename(path)
-        for path in candidates
-        if path not in request.survey.files and any(fnmatchcase(path, pattern) for pattern in patterns)
-    ]
-
-
-def _modules(request: Request, files: tuple[PlannedFile, ...]) -> list[Module]:
-    modules: dict[str, Module] = {}
+def _modules(request: Request, files: tuple[PlannedFile, ...]) -> Iterator[Module]:
     for planned in files:
-        if not isinstance(planned.source, FromPayload) or _KEPT_ASIDE in planned.target:
+        if not isinstance(planned.source, FromPayload):
             continue
-        elf = request.survey.files[planned.source.path].elf
-        if elf is not None and elf.bits == 64 and (elf.needed or elf.rpath is not None):
-            modules.setdefault(planned.source.path, Module(planned.target, planned.source.path, elf))
-    return list(modules.values())
+        facts = request.survey.files[planned.source.path]
+        if facts.elf is not None and is_binary(facts, request.index.subdir) and _is_dynamic(facts.elf):
+            yield Module(planned.target, planned.source.path, facts.elf)
+
+
+def _is_dynamic(elf: ElfFacts) -> bool:
+    return bool(elf.needed) or elf.rpath is not None or elf.soname is not None
 
 
 def _with_patch(planned: PlannedFile, patch: ElfPatch | None) -> PlannedFile:
@@ -116,9 +149,29 @@ def _with_patch(planned: PlannedFile, patch: ElfPatch | None) -> PlannedFile:
     return replace(planned, edits=(*planned.edits, patch), sha256=None, size=None)
 
 
-def _vendoring(request: Request, plan: VendorPlan, files: tuple[PlannedFile, ...]) -> Vendoring:
+def left_behind(request: Request, vendoring: Vendoring, mapper: NameMapper) -> Iterator[Loss]:
+    """The native packages that are required and of which nothing came along: programs and data, most often."""
+    closure: Closure | None = request.closure
+    sources = {provider for provider, _ in vendoring.origins.values()} - {request.origin.filename}
+    vendored = set() if closure is None else {closure.name(provider) for provider in sources}
+    for spec in request.index.depends:
+        name = parse_spec(spec, subject=request.origin.filename).name
+        if mapper.lookup(name).kind is not DependencyKind.NATIVE or name in vendored:
+            continue
+        paths = None if closure is None else closure.paths(name)
+        if paths is None or not all(_DEVELOPMENT.fullmatch(path) for path in paths):
+            detail = "nothing of the package is in the wheel, because no binary of the wheel is linked to it"
+            yield Loss(Code.NOT_VENDORED, spec, detail)
+
+
+def _vendoring(request: Request, plan: VendorPlan, prefix: PrefixView, files: tuple[PlannedFile, ...]) -> Vendoring:
     added: list[PlannedFile] = []
-    losses: list[Loss] = []
+    vendored = {library.path for library in plan.libraries}
+    losses = [
+        Loss(Code.NOT_VENDORED, path, "a library in the wheel loads or reads this file by its name")
+        for path in _wanted_by_name(request, plan, prefix)
+        if (found := prefix.find(path)) is None or found.path not in vendored
+    ]
     origins: dict[str, tuple[str, str]] = {}
     for library in plan.libraries:
         edits, loss = _library_edits(request, library)
@@ -145,4 +198,4 @@ def _library_edits(request: Request, library: VendoredLibrary) -> tuple[tuple[Ed
         return (), None
     values = request.tables.note(closure.name(library.provider)).prefix_values
     edits, loss = binary_edits(facts, entry, values)
-    return edits, Loss(loss.code, posixpath.basename(library.target), loss.detail)
+    return edits, None if loss is None else replace(loss, subject=posixpath.basename(library.target))

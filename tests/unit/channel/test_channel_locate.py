@@ -59,7 +59,9 @@ def channel_of(tmp_path: Path, *packages: tuple[dict[str, Any], list[str]]) -> C
 def test_a_distribution_is_told_by_the_top_level_metadata_of_the_same_version(
     tmp_path: Path, version: str, paths: list[str], expected: str | None
 ) -> None:
-    channel = channel_of(tmp_path, (record("brotli-python", version), paths))
+    # Only noarch python has site-packages at its root (CEP 20).
+    more = {"noarch": "python"} if any(path.startswith("site-packages/") for path in paths) else {}
+    channel = channel_of(tmp_path, (record("brotli-python", version, **more), paths))
     assert dist_name(channel, CondaName("brotli-python")) == expected
 
 

@@ -1,0 +1,1 @@
+"""Which build each ecosystem takes on a host, and why."""
