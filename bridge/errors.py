@@ -38,6 +38,7 @@ class Code(Enum):
     WHEEL_FILENAME = ("CB123", "bad-wheel-filename", "rename the wheel as the binary distribution format says")
     BAD_BINARY = ("CB124", "bad-binary", "rebuild the package; a binary in it is damaged")
     ZIP_STRUCTURE = ("CB125", "zip-structure", "rebuild the wheel; zip readers would disagree about its content")
+    HOST = ("CB126", "bad-host", "describe the machine as `conda-bridge host` prints it")
     VARIANT_SCHEMA = ("CB130", "variant-schema", "write the file again as PEP 825 and PEP 850 say")
     VARIANT_NAMESPACES = ("CB131", "variant-namespaces", "list the same namespaces as priorities and as providers")
     VARIANT_PROPERTIES = ("CB132", "variant-properties", "mend the property; PEP 825 says which are valid")

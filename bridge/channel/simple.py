@@ -72,7 +72,7 @@ def write_index(
 
     Raises:
         InvalidInput: `directory` is none (`CB119`), or `yanked.toml` is malformed (`CB111`).
-        Unsupported: something else than an index is in the way at `directory/simple` (`CB321`).
+        Unsupported: something else than an index is in the way at `directory/simple` (`CB322`).
     """
     if not directory.is_dir():
         raise InvalidInput(Code.SOURCE, "there is no such directory", subject=str(directory))

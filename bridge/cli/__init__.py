@@ -10,6 +10,7 @@ import click
 from bridge._version import __version__
 from bridge.cli.convert import convert_command
 from bridge.cli.demo import demo_command
+from bridge.cli.host import host_command
 from bridge.cli.index import index_command
 from bridge.cli.inspect import inspect_command
 from bridge.errors import BridgeError
@@ -24,6 +25,7 @@ def cli() -> None:
 cli.add_command(convert_command)
 cli.add_command(inspect_command)
 cli.add_command(index_command)
+cli.add_command(host_command)
 cli.add_command(demo_command)
 
 

@@ -21,6 +21,8 @@ class Bounds:
 
     lower: Release | None = None
     upper: Release | None = None
+    #: whether a machine that lacks it altogether will do as well (a `constrains`, not a `depends`).
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class ArchiveMember:
     entry: Entry
     #: offset of the first compressed byte.
     data_offset: int
+    #: offset and length of the member's record in the central directory.
+    central: tuple[int, int]
 
     @property
     def name(self) -> str:
@@ -89,20 +91,21 @@ class ZipDirectory:
                 subject=self._subject,
             )
         directory = self._at(offset, size)
-        entries: list[Entry] = []
+        entries: list[tuple[Entry, tuple[int, int]]] = []
         position = 0
         while position < len(directory):
-            entry, position = self._entry(directory, position)
-            entries.append(entry)
+            start = position
+            entry, position = self._entry(directory, start)
+            entries.append((entry, (offset + start, position - start)))
         if len(entries) != count:
             raise self._bad(f"the end record counts {count} members, the directory has {len(entries)}")
-        entries.sort(key=lambda entry: entry.offset)
+        entries.sort(key=lambda each: each[0].offset)
         members = []
         expected = 0
-        for entry in entries:
+        for entry, central in entries:
             if entry.offset != expected:
                 raise self._bad("there are bytes between members, or members overlap", entry.name)
-            member = ArchiveMember(entry, self._check_local(entry))
+            member = ArchiveMember(entry, self._check_local(entry), central)
             expected = member.end
             members.append(member)
         if expected != offset:

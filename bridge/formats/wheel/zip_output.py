@@ -73,8 +73,7 @@ class ZipOutput:
     def put_from(self, entry: Entry, source: IO[bytes], offset: int) -> None:
         """Write a member whose compressed bytes lie in another file."""
         if entry.compressed_size <= _BLOCK:
-            source.seek(offset)
-            self.put(entry, source.read(entry.compressed_size))
+            self.put(entry, _read_at(source, offset, entry.compressed_size))
             return
         self._write(local_header(entry, self._thresholds))
         self._copy(source, offset, entry.compressed_size)
@@ -173,6 +172,14 @@ class ZipOutput:
             copied += len(block)
         self._position += length
         self._file.seek(self._position)
+
+
+def _read_at(source: IO[bytes], offset: int, length: int) -> bytes:
+    """Bytes of an unbuffered or flushed file, without moving its position where the system can do that."""
+    if hasattr(os, "pread"):
+        return os.pread(source.fileno(), length, offset)
+    source.seek(offset)
+    return source.read(length)
 
 
 def _copy_in_kernel(

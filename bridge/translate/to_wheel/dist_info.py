@@ -192,7 +192,8 @@ def _origin(origin: Origin, subdir: Subdir) -> dict[str, Any]:
 
 def _record_changes(request: Request) -> dict[str, Any] | None:
     """The record in force where a channel changed it, in the form of index.json."""
-    if request.index is request.metadata.index:
+    before, now = request.metadata.index, request.index
+    if (before.depends, before.constrains) == (now.depends, now.constrains):
         return None
     return {"depends": list(request.index.depends), "constrains": list(request.index.constrains)}
 

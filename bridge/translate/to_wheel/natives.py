@@ -20,6 +20,10 @@ from bridge.translate.to_wheel.request import SHARED_ROOT, Request
 #: requirements (design, section 7), so a requirement on some other native package does not provide them.
 _RUNTIME_LIBRARIES = frozenset({"libgomp", "libgfortran", "libquadmath", "libomp", "libiomp5", "libc++", "libc++abi"})
 
+#: Libraries that come with a device's driver; no package holds them, and whether a machine has them is a matter of
+#: virtual packages and variant properties, not of manylinux.
+_DRIVER_LIBRARIES = frozenset({"libcuda", "libnvidia-ml", "libnvcuvid", "libnvidia-encode", "libnvoptix"})
+
 #: Machine part of a subdir -> the architecture's name in manylinux policies.
 _POLICY_ARCHITECTURES: Mapping[str, str] = {
     "64": "x86_64",
@@ -194,16 +198,20 @@ def demand(
             detail = f"programs of the package need {', '.join(floor.reasons)}, more than the wheel's tag promises"
             losses.append(Loss(Code.PROGRAM_DEMAND, "bin", detail))
         floor = replace(loaded, external=floor.external)
+    unmet = floor.glibc is None
+    if unmet:
+        detail = f"no manylinux policy has {', '.join(floor.reasons)}"
+        losses.append(Loss(Code.SYSTEM_LIBRARY, "manylinux", detail))
     for name in floor.external:
-        if not native_requirements or name.partition(".so")[0] in _RUNTIME_LIBRARIES:
+        stem = name.partition(".so")[0]
+        if stem in _DRIVER_LIBRARIES:
+            losses.append(Loss(Code.SYSTEM_LIBRARY, name, f"{name} comes with the driver of the device"))
+        elif not native_requirements or stem in _RUNTIME_LIBRARIES:
             detail = f"{name} is neither in the wheel, nor in what it requires, nor promised by manylinux"
             losses.append(Loss(Code.SYSTEM_LIBRARY, name, detail))
+            unmet = True
     return SystemDemand(
-        glibc=floor.glibc,
-        macos=macos,
-        external=any(loss.code is Code.SYSTEM_LIBRARY for loss in losses),
-        has_binaries=has_binaries,
-        losses=tuple(losses),
+        glibc=floor.glibc, macos=macos, external=unmet, has_binaries=has_binaries, losses=tuple(losses)
     )
 
 

@@ -28,9 +28,10 @@ def python_shebang(content: bytes) -> bytes | None:
     """
     if (match := _SHEBANG.match(content)) is None:
         return None
-    program, arguments = posixpath.basename(match["program"]), match["arguments"].strip()
+    # The last part of a path of any system.
+    program, arguments = re.split(rb"[/\\]", match["program"])[-1], match["arguments"].strip()
     if program == b"env" and arguments:
-        program, _, arguments = arguments.partition(b" ")
+        program, _, arguments = arguments.removeprefix(b"-S").strip().partition(b" ")
     if (python := _PYTHON.fullmatch(program)) is None:
         return None
     line = b"#!pythonw" if python["gui"] else b"#!python"
