@@ -107,6 +107,7 @@ class Code(Enum):
     PREFIX_TOO_LONG = ("CB321", "prefix-too-long", "use a shorter fixed prefix than the package's placeholder")
     OUTPUT_TAKEN = ("CB322", "output-taken", "choose another directory, or move away what is in it")
     PATCH_FAILED = ("CB323", "patch-failed", "use --layout prefix; patchelf cannot rewrite the binary")
+    ZIP64_EDGE = ("CB324", "zip64-edge", "build the wheel again with a file more or less")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number

@@ -93,9 +93,7 @@ class PackageClosure:
             provider: opens a package; None where the channel lists it without having it.
         """
         opened = (provider(record) for record in records)
-        self.providers: Mapping[str, Provider] = {
-            item.record.filename: item for item in opened if item is not None
-        }
+        self.providers: Mapping[str, Provider] = {item.record.filename: item for item in opened if item is not None}
         self.prefix = PrefixView(_Files(own, self.providers), _Links(own, self.providers))
 
     def facts(self, provider: str, path: str) -> FileFacts:

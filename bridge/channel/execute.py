@@ -65,9 +65,7 @@ def write_wheel(
     destination = directory / plan.filename
     directory.mkdir(parents=True, exist_ok=True)
     trees = _case_sensitive_trees(plan)
-    with WheelWriter(
-        destination, compression=compression, threads=threads, case_sensitive_trees=trees
-    ) as writer:
+    with WheelWriter(destination, compression=compression, threads=threads, case_sensitive_trees=trees) as writer:
         copied = _copy_pressed(writer, plan, press)
         for name, source in _sources(plan, artifact, provider):
             _copy_payload(writer, source, _by_path(plan, name, copied), plan.origin.filename)
@@ -109,16 +107,12 @@ def _copy_pressed(writer: WheelWriter, plan: WheelPlan, press: PayloadPress | No
         if not isinstance(planned.source, FromPayload) or planned.source.provider is not None or planned.edits:
             continue
         if planned.sha256 is not None and (found := pressed.get(planned.source.path)) is not None:
-            writer.add_pressed(
-                planned.target, found, press.file, sha256=planned.sha256, executable=planned.executable
-            )
+            writer.add_pressed(planned.target, found, press.file, sha256=planned.sha256, executable=planned.executable)
             copied.add(planned.target)
     return frozenset(copied)
 
 
-def _by_path(
-    plan: WheelPlan, provider: str | None, copied: frozenset[str]
-) -> Mapping[str, Sequence[PlannedFile]]:
+def _by_path(plan: WheelPlan, provider: str | None, copied: frozenset[str]) -> Mapping[str, Sequence[PlannedFile]]:
     wanted: defaultdict[str, list[PlannedFile]] = defaultdict(list)
     for planned in plan.files:
         if (
@@ -151,9 +145,7 @@ def _copy_payload(
         )
 
 
-def _copy_member(
-    writer: WheelWriter, member: Member, reader: _Reader, planned: Sequence[PlannedFile]
-) -> None:
+def _copy_member(writer: WheelWriter, member: Member, reader: _Reader, planned: Sequence[PlannedFile]) -> None:
     """Write one payload file under all its names; equal ones share their compressed bytes."""
     groups: list[tuple[PlannedFile, list[str]]] = []
     for item in planned:
@@ -165,17 +157,13 @@ def _copy_member(
             groups.append((item, []))
     if len(groups) == 1 and not planned[0].edits:
         first, also = groups[0]
-        writer.add(
-            first.target, reader, member.size, executable=first.executable, also=also, sha256=first.sha256
-        )
+        writer.add(first.target, reader, member.size, executable=first.executable, also=also, sha256=first.sha256)
         return
     with _spooled(reader, member.size) as original:
         for first, also in groups:
             original.seek(0)
             with _edited(original, member.size, first.edits) as (stream, size):
-                writer.add(
-                    first.target, stream, size, executable=first.executable, also=also, sha256=first.sha256
-                )
+                writer.add(first.target, stream, size, executable=first.executable, also=also, sha256=first.sha256)
 
 
 @contextlib.contextmanager
@@ -245,9 +233,7 @@ class PatchedReader:
         chunk = self._source.read(size)
         start, end = self._position, self._position + len(chunk)
         self._position = end
-        touched = [
-            patch for patch in self._patches if patch.offset < end and patch.offset + len(patch.new) > start
-        ]
+        touched = [patch for patch in self._patches if patch.offset < end and patch.offset + len(patch.new) > start]
         if not touched:
             return chunk
         data = bytearray(chunk)

@@ -66,9 +66,10 @@ def _document(label: str, plan: WheelPlan | None, outcome: Outcome) -> dict[str,
     summary = {key: value for key, value in outcome.to_json().items() if key in ("status", "code", "message")}
     document: dict[str, Any] = {"schema": SCHEMA, "input": label, "kind": "conda"}
     if plan is None:
-        empty: dict[str, Any] = {
-            "name": None,
-            "version": None,
+        nothing = dict.fromkeys(("name", "version", "filename", "layout"))
+        return {
+            **document,
+            **nothing,
             "tags": [],
             "requires_python": None,
             "requires_dist": [],
@@ -77,8 +78,8 @@ def _document(label: str, plan: WheelPlan | None, outcome: Outcome) -> dict[str,
             "native_files": [],
             "entry_points": {},
             "losses": [],
+            "outcome": summary,
         }
-        return {**document, **empty, "outcome": summary}
     return {
         **document,
         "name": plan.name,

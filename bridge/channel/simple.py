@@ -1,7 +1,7 @@
 """Writing a Simple index over a directory of wheels: `DIR/simple/`, static files for any web server.
 
 ```
-DIR/**/*.whl                  listed; simple/ and hidden directories are not searched
+DIR/**/*.whl                  listed; simple/, for-host/ and hidden directories are not searched
 DIR/**/*.whl.metadata         written: METADATA of the wheel beside it (PEP 658, PEP 714)
 DIR/**/*-*-variants.json      listed: {name}-{version}-variants.json (PEP 825)
 DIR/yanked.toml               read: "file name" = "reason" (PEP 592)
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
 _SIMPLE: Final = "simple"
+#: wheels that `bridge.channel.for_host` made; listed only where it says so.
+FOR_HOST: Final = "for-host"
 _YANKED: Final = "yanked.toml"
 _PAGES: Final = frozenset({"index.html", "index.json"})
 
@@ -57,7 +59,11 @@ class IndexReport:
 
 
 def write_index(
-    directory: Path, *, title: str = "Simple index", yanked: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    title: str = "Simple index",
+    yanked: Mapping[str, str] | None = None,
+    below: PurePosixPath = PurePosixPath(),
 ) -> IndexReport:
     """Write `directory/simple/` from the wheels below `directory`.
 
@@ -66,6 +72,7 @@ def write_index(
     Args:
         title: heading of the root page.
         yanked: file name -> reason, added to what `yanked.toml` says.
+        below: list only the wheels below this part of `directory`.
 
     Returns:
         what is listed, and every wheel that is not, with the reason.
@@ -79,7 +86,7 @@ def write_index(
     target = directory / _SIMPLE
     _refuse_foreign(target)
     reasons = {**_read_yanked(directory / _YANKED), **(yanked or {})}
-    listed, rejected = _collect(directory)
+    listed, rejected = collect(directory, below)
     projects = _projects([replace(file, yanked=reasons.get(file.filename)) for file in listed])
     fresh = Path(tempfile.mkdtemp(prefix=f".{_SIMPLE}-", dir=directory))
     try:
@@ -92,10 +99,13 @@ def write_index(
     return IndexReport(target, projects, tuple(sorted(rejected.items())))
 
 
-def _collect(directory: Path) -> tuple[list[ListedFile], dict[str, BridgeError]]:
+def collect(
+    directory: Path, below: PurePosixPath = PurePosixPath()
+) -> tuple[list[ListedFile], dict[str, BridgeError]]:
+    """The wheels and variants files below a directory, and those that an index cannot list with the reason."""
     listed: dict[str, list[ListedFile]] = defaultdict(list)
     rejected: dict[str, BridgeError] = {}
-    for path in _walk(directory):
+    for path in _walk(directory, below):
         try:
             listed[path.name].append(_read(directory, path))
         except BridgeError as error:
@@ -122,12 +132,13 @@ def _one_of(filename: str, files: list[ListedFile], rejected: dict[str, BridgeEr
     return files[:1] if same else []
 
 
-def _walk(directory: Path) -> Iterator[PurePosixPath]:
+def _walk(directory: Path, below: PurePosixPath) -> Iterator[PurePosixPath]:
     """Wheels and variants files in a fixed order; links to directories are not followed."""
-    for root, directories, files in os.walk(directory):
+    passed = {Path(_SIMPLE), Path(FOR_HOST)}
+    for root, directories, files in os.walk(directory / below):
         here = Path(root).relative_to(directory)
         directories[:] = sorted(
-            name for name in directories if not name.startswith(".") and (here / name) != Path(_SIMPLE)
+            name for name in directories if not name.startswith(".") and (here / name) not in passed
         )
         for name in sorted(files):
             if name.endswith((".whl", VARIANTS_SUFFIX)) and not name.startswith("."):

@@ -13,6 +13,7 @@ from bridge.cli.demo import demo_command
 from bridge.cli.host import host_command
 from bridge.cli.index import index_command
 from bridge.cli.inspect import inspect_command
+from bridge.cli.variant import variant_command
 from bridge.errors import BridgeError
 
 
@@ -26,6 +27,7 @@ cli.add_command(convert_command)
 cli.add_command(inspect_command)
 cli.add_command(index_command)
 cli.add_command(host_command)
+cli.add_command(variant_command)
 cli.add_command(demo_command)
 
 

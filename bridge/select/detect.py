@@ -121,8 +121,8 @@ def detect(
     Raises:
         InvalidInput: CB126, a `CONDA_OVERRIDE_*` variable that no machine has.
     """
-    subdir = Subdir(str(rattler.Platform.current()))
-    host = host_of(subdir, first(), subject="virtual packages")
+    subdir = Subdir(str(rattler.Subdir.current()))
+    host = host_of(subdir, first(), subject="this machine")
     differences: list[str] = []
     if host.cuda is not None and nvidia_smi is not None and _OVERRIDE_GPU not in os.environ:
         host, said = _with_gpus(host, parse_compute_capabilities(nvidia_smi() or ""))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -31,6 +31,7 @@ from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.filename import WheelFilename, parse_wheel_filename
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.limits import DEFAULT_LIMITS, MIB
+from bridge.model.variant import VariantMetadata
 from bridge.select.wheel_side import WheelOffer, WheelRelease
 
 #: one page of the largest project of PyPI has about 10 MB.
@@ -113,7 +114,7 @@ class WheelIndex:
                     file.write(block)
             return _source(copy)
 
-    def _metadata(self, link: _Link | None) -> Any:
+    def _metadata(self, link: _Link | None) -> VariantMetadata | None:
         if link is None:
             return None
         data = _get(link.url)
@@ -121,7 +122,7 @@ class WheelIndex:
             raise InvalidInput(Code.SOURCE, "listed, but not there", subject=redact(link.url))
         if link.sha256 is not None and hashlib.sha256(data).hexdigest() != link.sha256:
             raise InvalidInput(Code.HASH, "is not the file that the page lists", subject=redact(link.url))
-        return parse_variant_json(data, subject=link.filename)
+        return parse_variant_json(data, link.filename)
 
     def _links(self, project: NormalizedName) -> Iterator[_Link]:
         for prefix in ("simple/", ""):

@@ -10,18 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
-from packaging.utils import BuildTag
+from packaging.utils import BuildTag, canonicalize_name
 from packaging.version import Version
 from variantlib.models.variant import VariantDescription, VariantProperty
 from variantlib.resolver.filtering import filter_unsupported_feature_values, filter_variants_by_property
 from variantlib.resolver.sorting import sort_variant_properties, sort_variants_descriptions
 
 from bridge.formats.wheel.filename import parse_wheel_filename
+from bridge.mapping.providers import known_provider
 from bridge.model.family import Family
 from bridge.model.host import SupportedFeature
-from bridge.model.variant import Property, StaticProvider, VariantMetadata
+from bridge.model.variant import PluginProvider, Property, StaticProvider, VariantMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,28 @@ def supported_values(
         provider = metadata.providers.get(namespace)
         if isinstance(provider, StaticProvider):
             found.update(((namespace, feature), tuple(values)) for feature, values in provider.features.items())
-        elif provider is not None:
+        elif isinstance(provider, PluginProvider) and is_honoured(namespace, provider):
             found.update(((each.namespace, each.feature), each.values) for each in features if each.namespace == namespace)
     return {key: values for key, values in found.items() if values}
+
+
+def is_honoured(namespace: str, provider: PluginProvider) -> bool:
+    """Whether clients take a provider for the one that they have built in (as uv 0.13.8 compares them).
+
+    Name and entry point must be the known ones, and the requirement must admit the version that is built in,
+    which is where the known requirement starts.
+    """
+    known = known_provider(namespace)
+    if not isinstance(known, PluginProvider):
+        return False
+    ours, theirs = Requirement(known.requires), Requirement(provider.requires)
+    built_in = next(each.version for each in ours.specifier if each.operator == ">=")
+    default = canonicalize_name(ours.name).replace("-", "_")
+    return (
+        canonicalize_name(ours.name) == canonicalize_name(theirs.name)
+        and (known.plugin_api or default) == (provider.plugin_api or default)
+        and theirs.specifier.contains(built_in, prereleases=True)
+    )
 
 
 def admits(requires_python: SpecifierSet | None, python: tuple[int, int]) -> bool:

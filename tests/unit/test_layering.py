@@ -14,7 +14,9 @@ PACKAGE = ROOT / "bridge"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"channel", "serve", "publish", "priority", "select"},
+    {"serve", "publish", "priority"},
+    {"select"},
+    {"channel"},
     {"translate"},
     {"mapping"},
     {"formats"},

@@ -100,12 +100,21 @@ class WheelArchive:
         bound = self._limits.metadata_size if limit is None else limit
         if entry.size > bound or entry.compressed_size > 2 * bound:
             raise self._limit(f"the file has {entry.size} bytes, more than {bound}", name)
-        self.file.seek(member.data_offset)
-        raw = self.file.read(entry.compressed_size)
+        raw = self.slice(member.data_offset, entry.compressed_size)
         data = raw if entry.method == STORED else self._inflate(raw, entry)
         if len(data) != entry.size or crc32(data) != entry.crc:
             raise self._damaged("size or checksum is not what the headers say", name)
         return data
+
+    def slice(self, offset: int, length: int = -1) -> bytes:
+        """Bytes of the file itself, by default to its end."""
+        self.file.seek(offset)
+        return self.file.read(length)
+
+    def raw_headers(self, member: ArchiveMember) -> tuple[bytes, bytes]:
+        """The member's local header and its record in the central directory, as they are."""
+        offset = member.entry.offset
+        return self.slice(offset, member.data_offset - offset), self.slice(*member.central)
 
     def _inflate(self, raw: bytes, entry: Entry) -> bytes:
         decompressor = zlib.decompressobj(-zlib.MAX_WBITS)

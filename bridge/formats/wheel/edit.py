@@ -88,7 +88,7 @@ def _rewrite(
     archive: WheelArchive, destination: Path, replace: Mapping[str, bytes], remove: Collection[str]
 ) -> None:
     record_name = f"{archive.dist_info}/RECORD"
-    record = _checked_record(archive, record_name)
+    record = checked_record(archive)
     for name in remove:
         if name not in archive.members or name == record_name:
             raise InvalidInput(
@@ -114,7 +114,13 @@ def _rewrite(
         output.commit()
 
 
-def _checked_record(archive: WheelArchive, record_name: str) -> tuple[RecordEntry, ...]:
+def checked_record(archive: WheelArchive) -> tuple[RecordEntry, ...]:
+    """The entries of a RECORD that may be edited.
+
+    Raises:
+        InvalidInput: `CB121`; `CB122`, there is none, it does not list exactly the members, or it is signed.
+    """
+    record_name = f"{archive.dist_info}/RECORD"
     if record_name not in archive.members:
         raise InvalidInput(Code.RECORD, "there is no RECORD", subject=archive.subject, field=record_name)
     if any(record_name + suffix in archive.members for suffix in _SIGNATURES):

@@ -88,5 +88,36 @@ def parse_wheel_filename(text: str) -> WheelFilename:
     return WheelFilename(name, version, build, tags, variant, "-".join(fields[:2]))
 
 
+def add_label(text: str, label: str) -> str:
+    """The name of a variant of a wheel, every other field spelled as it was.
+
+    Args:
+        text: file name of a wheel without a label.
+        label: of the variant (PEP 825).
+
+    Raises:
+        InvalidInput: `CB123`, the name or the label is malformed; `CB133`, the name has a label already.
+    """
+    if (known := parse_wheel_filename(text).variant) is not None:
+        message = f"the wheel is variant {known!r} already"
+        raise InvalidInput(Code.VARIANT_LABEL, message, subject=text)
+    labelled = f"{text.removesuffix(_SUFFIX)}-{label}{_SUFFIX}"
+    if not _LABEL.fullmatch(label) or parse_wheel_filename(labelled).variant != label:
+        raise _bad(labelled, f"{label!r} is not a variant label (lowercase letters, digits, `.` and `_`)")
+    return labelled
+
+
+def drop_label(text: str) -> tuple[str, str]:
+    """The name without its label, and the label.
+
+    Raises:
+        InvalidInput: `CB123`, the name is malformed; `CB133`, it has no label.
+    """
+    label = parse_wheel_filename(text).variant
+    if label is None:
+        raise InvalidInput(Code.VARIANT_LABEL, "the wheel is not a variant", subject=text)
+    return text.removesuffix(f"-{label}{_SUFFIX}") + _SUFFIX, label
+
+
 def _bad(text: str, message: str) -> InvalidInput:
     return InvalidInput(Code.WHEEL_FILENAME, message, subject=text)

@@ -130,7 +130,11 @@ class ZipOutput:
         for entry in self._entries:
             self._write(central_header(entry, self._thresholds))
         size = self._position - start
-        self._write(end_of_directory(len(self._entries), start, size, self._thresholds))
+        self.commit_directory(end_of_directory(len(self._entries), start, size, self._thresholds))
+
+    def commit_directory(self, directory: bytes) -> None:
+        """Write a ready central directory or its end, and give the archive its name."""
+        self._write(directory)
         self._file.close()
         self._temporary.replace(self._destination)
 

@@ -9,12 +9,20 @@ from urllib.parse import quote
 
 from bridge._version import __version__
 from bridge.formats.conda.identifiers import parse_filename
-from bridge.model.conda import Origin, Subdir
+from bridge.model.conda import ArchiveFormat, CondaIdentity, Origin, Subdir
+
+
+def artifact_of(origin: Origin) -> tuple[CondaIdentity, ArchiveFormat]:
+    """What the name of an artifact says; that of an unpacked package has no ending."""
+    if origin.filename.endswith((ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value)):
+        return parse_filename(origin.filename)
+    identity, _ = parse_filename(origin.filename + ArchiveFormat.CONDA.value)
+    return identity, ArchiveFormat.DIRECTORY
 
 
 def purl(origin: Origin, subdir: Subdir) -> str:
     """The package URL of a conda artifact (purl type `conda`), with build, channel, subdir and type as qualifiers."""
-    identity, archive = parse_filename(origin.filename)
+    identity, archive = artifact_of(origin)
     qualifiers = {
         "build": identity.build,
         "channel": origin.channel,

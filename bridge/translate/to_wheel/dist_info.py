@@ -14,14 +14,13 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from bridge._version import __version__
-from bridge.formats.conda.identifiers import parse_filename
 from bridge.formats.wheel.core_metadata import build, rewrite
 from bridge.formats.wheel.entry_points import format_entry_points
 from bridge.formats.wheel.wheel_file import format_wheel_file
 from bridge.model.conda import Origin, Subdir
 from bridge.model.payload import BytePatch
 from bridge.model.plan import FromPayload, Layout, Literal, Loss, PlannedFile
-from bridge.translate.to_wheel.bill import format_bill
+from bridge.translate.to_wheel.bill import artifact_of, format_bill
 from bridge.translate.to_wheel.members import Members
 from bridge.translate.to_wheel.project import Project
 from bridge.translate.to_wheel.request import Request
@@ -176,7 +175,7 @@ def _provenance(
 
 
 def _origin(origin: Origin, subdir: Subdir) -> dict[str, Any]:
-    identity, _ = parse_filename(origin.filename)
+    identity, _ = artifact_of(origin)
     return {
         "name": identity.name,
         "version": identity.version,

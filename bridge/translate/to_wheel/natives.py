@@ -210,9 +210,7 @@ def demand(
             detail = f"{name} is neither in the wheel, nor in what it requires, nor promised by manylinux"
             losses.append(Loss(Code.SYSTEM_LIBRARY, name, detail))
             unmet = True
-    return SystemDemand(
-        glibc=floor.glibc, macos=macos, external=unmet, has_binaries=has_binaries, losses=tuple(losses)
-    )
+    return SystemDemand(glibc=floor.glibc, macos=macos, external=unmet, has_binaries=has_binaries, losses=tuple(losses))
 
 
 def native_rows(request: Request) -> tuple[Mapping[str, Any], ...]:

@@ -17,8 +17,8 @@ from bridge.translate.to_wheel.prefixes import shebang_program
 from bridge.translate.to_wheel.request import Request
 
 _ACTIVATION: Final = re.compile(r"etc/conda/(?:activate|deactivate|env_vars)\.d/[^/]+")
-#: 644 and 755, with any umask's idea of what the group may.
-_USUAL_MODES: Final = frozenset({0o644, 0o755, 0o664, 0o775, 0o444, 0o555})
+#: 644 and 755, with any umask's idea of what others may.
+_USUAL_MODES: Final = frozenset({0o644, 0o755, 0o664, 0o775, 0o666, 0o777, 0o444, 0o555})
 #: where systems keep programs and libraries; paths there mean the same on every machine.
 _SYSTEM_PATHS: Final = ("/bin/", "/usr/bin/", "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/System/")
 _MENU: Final = re.compile(r"Menu/[^/]+\.json", re.IGNORECASE)

@@ -217,7 +217,8 @@ def _entry_points(request: Request, metadata_path: str) -> Mapping[str, Mapping[
 
 def _refuse_markers(answer: NameAnswer, request: Request) -> None:
     subject = request.origin.filename
-    if answer.kind is DependencyKind.INTERPRETER and request.survey.files:
+    interpreter = answer.kind is DependencyKind.INTERPRETER
+    if interpreter and (request.index.name == "python" or request.survey.files):
         raise Unsupported(Code.INTERPRETER, "this is a Python interpreter, or a part of one", subject=subject)
     if answer.kind in (DependencyKind.VIRTUAL, DependencyKind.MUTEX, DependencyKind.INTERPRETER):
         raise Unsupported(

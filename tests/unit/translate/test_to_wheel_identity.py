@@ -38,9 +38,7 @@ def test_the_version_of_metadata_wins_and_the_difference_is_recorded(tmp_path: P
     package = make_conda(tmp_path, version="1.0", files=files, index={"depends": PYTHON})
     wheel = converted(package, tmp_path / "out")
     assert wheel.filename.startswith("demo-1.0.post1-")
-    assert wheel.loss("CB219") == [
-        ("version", "conda says 1.0, METADATA says 1.0.post1; METADATA was followed")
-    ]
+    assert wheel.loss("CB219") == [("version", "conda says 1.0, METADATA says 1.0.post1; METADATA was followed")]
 
 
 def test_nested_metadata_of_vendored_projects_is_payload(tmp_path: Path) -> None:
@@ -73,7 +71,9 @@ def test_a_third_project_is_not_overlooked_beside_an_old_and_a_new_form_of_one(t
 
 def test_an_older_form_of_the_same_metadata_gives_way(tmp_path: Path) -> None:
     egg = f"{SITE}/demo-1.0-py3.12.egg-info"
-    package = python_package(tmp_path, files={f"{egg}/PKG-INFO": metadata("demo", "1.0"), f"{egg}/top_level.txt": b"demo"})
+    package = python_package(
+        tmp_path, files={f"{egg}/PKG-INFO": metadata("demo", "1.0"), f"{egg}/top_level.txt": b"demo"}
+    )
     wheel = converted(package, tmp_path / "out")
     assert not any("egg-info" in name for name in wheel.payload)
     assert wheel.own(f"conda/files/{egg}/top_level.txt") == b"demo"
@@ -109,7 +109,9 @@ def test_an_egg_info_file_becomes_metadata(tmp_path: Path) -> None:
 
 
 def test_a_native_package_gets_a_reserved_name(tmp_path: Path) -> None:
-    package = make_conda(tmp_path, name="zstd", version="1.5.6", files={"lib/libzstd.so.1": library("libzstd.so.1", "libc.so.6")})
+    package = make_conda(
+        tmp_path, name="zstd", version="1.5.6", files={"lib/libzstd.so.1": library("libzstd.so.1", "libc.so.6")}
+    )
     wheel = converted(package, tmp_path / "out")
     assert wheel.filename.startswith("conda_native_zstd-1.5.6-py3-none-")
     other = converted(package, tmp_path / "two", reserved_prefix="acme-native-")
@@ -139,6 +141,7 @@ def test_a_user_s_overlay_names_a_package_without_metadata(tmp_path: Path) -> No
         ("python_abi", {}, "CB302"),
         ("blas", {}, "CB302"),
         ("python", {"bin/python3.12": b"x"}, "CB303"),
+        ("python", {}, "CB303"),
         ("pypy3.9", {"bin/pypy3.9": b"x"}, "CB303"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from bridge.errors import Code
 from bridge.model.plan import Layout, Status
 from tests.support.conda_archives import Content, Directory, File, Link, make_conda
-from tests.support.elf_files import Elf, dylib, macho, pe, X86_64
+from tests.support.elf_files import X86_64, Elf, dylib, macho, pe
 from tests.support.sample_packages import (
     SITE,
     converted,
@@ -82,7 +82,9 @@ def test_harmless_losses_pass_strict_mode(tmp_path: Path) -> None:
 def test_libraries_that_python_has_loaded_are_a_loss_where_names_are_kept(tmp_path: Path, layout: Layout) -> None:
     ext = extension("libssl.so.3", rpath="$ORIGIN/../..")
     package = python_package(
-        tmp_path, files={f"{SITE}/_demo.so": ext}, depends=("openssl >=3", "libsqlite >=3"),
+        tmp_path,
+        files={f"{SITE}/_demo.so": ext},
+        depends=("openssl >=3", "libsqlite >=3"),
     )
     subjects = [subject for subject, _ in converted(package, tmp_path / "out", layout).loss("CB214")]
     assert subjects[0] == "libssl.so.3"
@@ -106,7 +108,10 @@ def test_search_paths_of_the_build_machine_are_a_loss(tmp_path: Path) -> None:
 
 def test_install_names_of_the_build_machine_are_a_loss(tmp_path: Path) -> None:
     data = macho(
-        X86_64, dylib(0xD, "@rpath/libx.1.dylib"), dylib(0xC, "/usr/lib/libSystem.B.dylib"), dylib(0xC, "/Users/b/liby.dylib")
+        X86_64,
+        dylib(0xD, "@rpath/libx.1.dylib"),
+        dylib(0xC, "/usr/lib/libSystem.B.dylib"),
+        dylib(0xC, "/Users/b/liby.dylib"),
     )
     package = make_conda(tmp_path, name="libx", subdir="osx-64", files={"lib/libx.1.dylib": data})
     wheel = converted(package, tmp_path / "out", Layout.PREFIX)

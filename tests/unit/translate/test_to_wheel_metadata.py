@@ -36,7 +36,10 @@ def test_the_project_s_own_description_classifiers_and_extras_are_kept(tmp_path:
         "Provides-Extra: test",
     )
     package = python_package(
-        tmp_path, headers=headers, depends=("requests >=2",), files={f"{SITE}/demo-1.0.dist-info/top_level.txt": b"demo\n"}
+        tmp_path,
+        headers=headers,
+        depends=("requests >=2",),
+        files={f"{SITE}/demo-1.0.dist-info/top_level.txt": b"demo\n"},
     )
     wheel = converted(package, tmp_path / "out")
     parsed = Metadata.from_email(wheel.own("METADATA"))
@@ -67,9 +70,16 @@ def test_licence_expression_and_files_follow_pep_639(tmp_path: Path) -> None:
 
 
 def test_metadata_of_a_native_package_is_built_from_about_json(tmp_path: Path) -> None:
-    about = {"summary": "fast\ncodec", "home": "https://x.org", "license": "BSD-3-Clause AND MIT", "description": "Long."}
+    about = {
+        "summary": "fast\ncodec",
+        "home": "https://x.org",
+        "license": "BSD-3-Clause AND MIT",
+        "description": "Long.",
+    }
     package = make_conda(
-        tmp_path, name="zstd", files={"lib/libzstd.so.1": library("libzstd.so.1", "libc.so.6")},
+        tmp_path,
+        name="zstd",
+        files={"lib/libzstd.so.1": library("libzstd.so.1", "libc.so.6")},
         info={"info/about.json": json.dumps(about).encode(), "info/licenses/LICENSE": b"text"},
     )
     parsed = Metadata.from_email(converted(package, tmp_path / "out").own("METADATA"))
@@ -85,8 +95,8 @@ def test_entry_points_of_link_json_and_of_entry_points_txt_are_merged(tmp_path: 
         tmp_path,
         entry_points=("demo = demo:main", "extra = demo.cli:extra"),
         files={
-            "site-packages/demo-1.0.dist-info/entry_points.txt": b"[console_scripts]\ndemo = demo : main\nother=demo:other\n"
-            b"[gui_scripts]\nwin = demo:win\n[demo.plugins]\np = demo.p\n"
+            "site-packages/demo-1.0.dist-info/entry_points.txt": b"[console_scripts]\ndemo = demo : main\n"
+            b"other=demo:other\n[gui_scripts]\nwin = demo:win\n[demo.plugins]\np = demo.p\n"
         },
     )
     wheel = converted(package, tmp_path / "out")

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.errors import InvalidInput
+from bridge.model.conda import Noarch, Origin, Subdir
 from bridge.model.plan import Layout
 from bridge.translate.to_wheel.bill import purl
 from bridge.translate.to_wheel.egg_requirements import parse_egg_requirements
-from bridge.model.conda import Noarch, Origin, Subdir
 from bridge.translate.to_wheel.places import Area, place_of
 from tests.support.conda_archives import File, make_conda
-from tests.support.sample_packages import PLACEHOLDER, SITE, converted, library, noarch_package, outcome_of, python_package
+from tests.support.sample_packages import (
+    PLACEHOLDER,
+    SITE,
+    converted,
+    library,
+    noarch_package,
+    outcome_of,
+    python_package,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +41,11 @@ def binary(content: bytes) -> File:
 @pytest.mark.parametrize(
     ("path", "content", "expected"),
     [
-        ("lib/pkgconfig/x.pc", "prefix=@\nlibdir=@/lib\n", "prefix=${pcfiledir}/../..\nlibdir=${pcfiledir}/../../lib\n"),
+        (
+            "lib/pkgconfig/x.pc",
+            "prefix=@\nlibdir=@/lib\n",
+            "prefix=${pcfiledir}/../..\nlibdir=${pcfiledir}/../../lib\n",
+        ),
         ("lib/cmake/x/x.cmake", "set(P @)\n", "set(P ${CMAKE_CURRENT_LIST_DIR}/../../..)\n"),
         ("lib/x.conf", "root = @/etc\n", f"root = {FIXED}/etc\n"),
     ],
@@ -130,7 +142,8 @@ def test_places(path: str, noarch: Noarch, area: Area, relative: str) -> None:
 
 def test_requires_txt_sections_become_markers() -> None:
     found = parse_egg_requirements(
-        b"a>=1\n# note\n[x_Y]\nb; python_version > '3'\n[:sys_platform == 'win32' or os_name == 'nt']\nc\n[z:os_name=='nt']\nd\n",
+        b"a>=1\n# note\n[x_Y]\nb; python_version > '3'\n"
+        b"[:sys_platform == 'win32' or os_name == 'nt']\nc\n[z:os_name=='nt']\nd\n",
         "s",
     )
     assert [str(item) for item in found] == [

@@ -1,0 +1,318 @@
+"""The axes along which builds of one release differ, as data (`mappings/axes.yaml`), used in both directions.
+
+A build's place on an axis comes from what its closure enforces (a host requirement) or, for what no virtual package
+states, from what it shows: its flags (CEP 45), its requirements, its build string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from bridge.errors import Code, InvalidInput
+from bridge.mapping.axes_file import AxesDocument, ChoiceAxis, Evidence, HostAxis, read_axes, read_overlay
+from bridge.mapping.matchspec import parse_spec
+from bridge.mapping.microarchitectures import AARCH64_VERSIONS
+from bridge.mapping.nvidia import NEWEST_DRIVER, OLDEST_DRIVER, OLDEST_GPU
+from bridge.mapping.tables import data_directory
+from bridge.mapping.version_specs import lower_bound
+from bridge.model.family import Bounds, HostRequirement
+from bridge.model.host import Release
+from bridge.model.plan import Loss
+from bridge.model.variant import Property
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from bridge.model.conda import IndexJson
+
+_FILE: Final = "axes.yaml"
+_REAL: Final = re.compile(r"([0-9]+)([0-9])_real")
+_VALUE: Final = re.compile(r"[a-z0-9_.]+")
+_RELEASE: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """One snapshot of the axes, in the order of the parts of a label."""
+
+    host: Mapping[str, HostAxis]
+    choices: Mapping[str, ChoiceAxis]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a set of properties says in conda's terms."""
+
+    requirement: HostRequirement
+    choices: Mapping[str, str] = field(default_factory=dict)
+    losses: tuple[Loss, ...] = ()
+
+
+def load_axes(overlays: Sequence[Path] = ()) -> Axes:
+    """The project's axes with the user's files laid over them; later files win.
+
+    Raises:
+        InvalidInput: CB101 an overlay cannot be read, CB109 it is too large, CB111 it has another form; the error
+            names the file and the key.
+    """
+    return _axes(tuple((str(path), read_overlay(path)) for path in overlays))
+
+
+def choices_of(index: IndexJson, axes: Axes) -> Mapping[str, str]:
+    """Where a build stands on the axes that no virtual package states; axes without evidence are left out."""
+    found: dict[str, str] = {}
+    for name, axis in axes.choices.items():
+        value = next((value for each in axis.evidence if (value := _shown(each, index)) is not None), None)
+        if value is not None and _VALUE.fullmatch(value):
+            found[name] = value
+    return found
+
+
+def properties_of(
+    requirement: HostRequirement, choices: Mapping[str, str], axes: Axes, *, subject: str
+) -> tuple[frozenset[Property], tuple[Loss, ...]]:
+    """The properties that say a requirement and choices, and what they cannot say.
+
+    Args:
+        requirement: bounds that absence satisfies as well (`Bounds.absent`) give no property: no set of properties
+            says them, only several variants do.
+        choices: only those that are to be said.
+        subject: file name, for the losses.
+    """
+    writer = _Writer(axes, subject)
+    writer.bounds("cuda", requirement.cuda)
+    writer.architectures(requirement.cuda_arch)
+    if requirement.x86_64_level is not None:
+        writer.value("x86_64_level", f"v{requirement.x86_64_level}")
+    if requirement.aarch64_version is not None:
+        writer.value("aarch64_version", requirement.aarch64_version)
+        if requirement.aarch64_version not in AARCH64_VERSIONS:
+            writer.lose(f"no client claims Arm version {requirement.aarch64_version}")
+    for text in requirement.unsaid:
+        writer.lose(text)
+    for name in axes.choices:
+        if name in choices and (said := axes.choices[name].property_of(choices[name])) is not None:
+            writer.properties.append(said)
+    return frozenset(writer.properties), tuple(writer.losses)
+
+
+def requirement_of(properties: Iterable[Property], axes: Axes, *, subject: str) -> Statement:
+    """The reverse of `properties_of`: what a build with these properties requires of its host, and its choices.
+
+    Several values of one feature mean "any of them": the least counts, and a loss says what was left out.
+    """
+    values: dict[tuple[str, str], list[str]] = {}
+    for each in sorted(properties):
+        values.setdefault((each.namespace, each.feature), []).append(each.value)
+    losses: list[Loss] = []
+    host = axes.host
+
+    def take(axis: str, feature: str | None) -> list[str]:
+        return values.pop((host[axis].namespace, feature), []) if axis in host and feature is not None else []
+
+    def lose(detail: str) -> None:
+        losses.append(Loss(Code.VIRTUAL_PACKAGE, subject, detail))
+
+    lower = min(filter(None, map(_release, take("cuda", host["cuda"].lower))), default=None)
+    upper = max(filter(None, map(_release, take("cuda", host["cuda"].upper))), default=None)
+    arch = _architecture_bounds(take("cuda_arch", host["cuda_arch"].feature), lose)
+    levels = [int(value[1:]) for value in take("x86_64_level", host["x86_64_level"].feature) if value[1:].isdigit()]
+    versions = take("aarch64_version", host["aarch64_version"].feature)
+    chosen: dict[str, str] = {}
+    for name, axis in axes.choices.items():
+        if axis.namespace is not None and axis.feature is not None:
+            found = values.pop((axis.namespace, axis.feature), [])
+            if found:
+                chosen[name] = found[0]
+            for value in found[1:]:
+                lose(f"{axis.namespace} :: {axis.feature} :: {value} is an alternative that was left out")
+    for (namespace, feature), rest in values.items():
+        for value in rest:
+            lose(f"{namespace} :: {feature} :: {value} has no meaning in conda")
+    requirement = HostRequirement(
+        cuda=Bounds(lower, upper) if lower is not None or upper is not None else None,
+        cuda_arch=arch,
+        x86_64_level=min((level for level in levels if level > 1), default=None) if 1 not in levels else None,
+        aarch64_version=min(versions, key=_arm_key) if versions and "8a" not in versions else None,
+    )
+    return Statement(requirement, chosen, tuple(losses))
+
+
+def label_parts(
+    requirement: HostRequirement, choices: Mapping[str, str], axes: Axes
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Readable parts of a label: those that count, and those for a label that has no other part.
+
+    Args:
+        choices: only those that tell the builds of the release apart.
+    """
+    parts: list[str] = []
+    plain: list[str] = []
+    toolkit = _choice_label(axes.choices["gpu"], choices["gpu"]) if "gpu" in choices and "gpu" in axes.choices else ""
+    if requirement.cuda is not None and not requirement.cuda.absent:
+        label = axes.host["cuda"].label
+        if toolkit.startswith(label):
+            parts.append(toolkit)
+        elif requirement.cuda.lower is not None:
+            parts.append(f"{label}{requirement.cuda.lower.major}{requirement.cuda.lower.minor}")
+        else:
+            parts.append(label)
+        if requirement.cuda.upper is not None:
+            parts.append(f"lt{requirement.cuda.upper.major}{requirement.cuda.upper.minor}")
+    if requirement.cuda_arch is not None and requirement.cuda_arch.lower is not None:
+        arch = requirement.cuda_arch.lower
+        parts.append(f"{axes.host['cuda_arch'].label}{arch.major}{arch.minor}")
+    if requirement.x86_64_level is not None:
+        parts.append(f"{axes.host['x86_64_level'].label}{requirement.x86_64_level}")
+    if requirement.aarch64_version is not None:
+        parts.append(f"{axes.host['aarch64_version'].label}{requirement.aarch64_version}")
+    for name, axis in axes.choices.items():
+        if name in choices:
+            part = _choice_label(axis, choices[name])
+            if part not in parts:
+                (plain if choices[name] in axis.plain else parts).append(part)
+    return tuple(parts), tuple(plain)
+
+
+@lru_cache(maxsize=8)
+def _axes(overlays: tuple[tuple[str, bytes], ...]) -> Axes:
+    document = AxesDocument()
+    read_axes(document, data_directory().joinpath(_FILE).read_bytes(), _FILE)
+    for subject, content in overlays:
+        read_axes(document, content, subject)
+    return Axes(document.host, document.choices)
+
+
+def _shown(evidence: Evidence, index: IndexJson) -> str | None:
+    match evidence.kind:
+        case "flag":
+            matches = (re.fullmatch(evidence.pattern, flag) for flag in index.flags)
+            return next((_filled(evidence.value, match) for match in matches if match), None)
+        case "build":
+            match_ = re.search(evidence.pattern, index.build)
+            return _filled(evidence.value, match_) if match_ else None
+        case "name":
+            return evidence.value if fnmatchcase(index.name, evidence.pattern) else None
+        case _:
+            return next((value for text in index.depends if (value := _required(evidence, text)) is not None), None)
+
+
+def _filled(template: str, match: re.Match[str]) -> str:
+    return re.sub(r"\{([0-9])\}", lambda group: match[int(group[1])] or "", template)
+
+
+def _required(evidence: Evidence, text: str) -> str | None:
+    """The value that a requirement shows; None where it is not the one that the evidence is about."""
+    # Parsing is the expensive part, and most requirements fail on the name.
+    if not any(character in evidence.pattern for character in "*?[") and evidence.pattern not in text:
+        return None
+    try:
+        spec = parse_spec(text)
+    except InvalidInput:
+        return None
+    if not (
+        fnmatchcase(spec.name, evidence.pattern)
+        and fnmatchcase(spec.version or "*", evidence.version)
+        and fnmatchcase(spec.build or "", evidence.build)
+    ):
+        return None
+    if "{lower}" not in evidence.value:
+        return evidence.value
+    try:
+        lower = lower_bound(spec.version)
+    except InvalidInput:
+        return None
+    if lower is None:
+        return None
+    return evidence.value.replace("{lower}", f"{lower.major}.{lower.minor}")
+
+
+def _choice_label(axis: ChoiceAxis, value: str) -> str:
+    for start in sorted(axis.labels, key=len, reverse=True):
+        if value.startswith(start):
+            value = axis.labels[start] + value.removeprefix(start)
+            break
+    return value.replace(".", "")
+
+
+class _Writer:
+    """Collects properties and losses."""
+
+    def __init__(self, axes: Axes, subject: str) -> None:
+        self._axes = axes
+        self._subject = subject
+        self.properties: list[Property] = []
+        self.losses: list[Loss] = []
+
+    def bounds(self, name: str, bounds: Bounds | None) -> None:
+        """Lower bounds are always said, as absence is below every bound."""
+        if bounds is None or bounds.absent:
+            return
+        axis = self._axes.host[name]
+        if axis.lower is None or axis.upper is None:
+            return
+        lower = bounds.lower or OLDEST_DRIVER
+        if lower < OLDEST_DRIVER:
+            self.lose(f"CUDA {lower} is older than any that clients know; {OLDEST_DRIVER} was said")
+            lower = OLDEST_DRIVER
+        if lower > NEWEST_DRIVER:
+            self.lose(f"CUDA {lower} is newer than any that clients know")
+        self.properties.append(Property(axis.namespace, axis.lower, str(lower)))
+        if bounds.upper is not None and bounds.upper <= NEWEST_DRIVER:
+            self.properties.append(Property(axis.namespace, axis.upper, str(bounds.upper)))
+
+    def architectures(self, bounds: Bounds | None) -> None:
+        """Each major by the first architecture whose code runs on what is asked for; a client needs one of them."""
+        if bounds is None or bounds.absent:
+            return
+        axis = self._axes.host["cuda_arch"]
+        lower = max(bounds.lower or OLDEST_GPU, OLDEST_GPU)
+        last = NEWEST_DRIVER.major
+        if bounds.upper is not None:
+            # A GPU runs the code of all earlier minors of its major, so a bound inside a major cannot be said.
+            last = min(last, bounds.upper.major - (bounds.upper.minor == 0))
+            if bounds.upper.minor:
+                self.lose(f"compute capability below {bounds.upper}: all of {last}.x is admitted")
+        codes = [f"{lower.major}{lower.minor}", *(f"{major}0" for major in range(lower.major + 1, last + 1))]
+        if axis.feature is not None:
+            self.properties.extend(Property(axis.namespace, axis.feature, f"{code}_real") for code in codes)
+
+    def value(self, name: str, value: str) -> None:
+        axis = self._axes.host[name]
+        if axis.feature is not None:
+            self.properties.append(Property(axis.namespace, axis.feature, value))
+
+    def lose(self, detail: str) -> None:
+        self.losses.append(Loss(Code.VIRTUAL_PACKAGE, self._subject, detail))
+
+
+def _release(text: str) -> Release | None:
+    match = _RELEASE.fullmatch(text)
+    return Release(int(match[1]), int(match[2] or 0)) if match else None
+
+
+def _architecture_bounds(values: Sequence[str], lose: Callable[[str], None]) -> Bounds | None:
+    if not values:
+        return None
+    codes = sorted(Release(int(match[1]), int(match[2])) for value in values if (match := _REAL.fullmatch(value)))
+    for value in values:
+        if not _REAL.fullmatch(value):
+            lose(f"sm_arch {value} has no meaning in conda")
+    if not codes:
+        return None
+    majors = [code.major for code in codes]
+    if majors != list(range(majors[0], majors[-1] + 1)) or any(code.minor for code in codes[1:]):
+        lose(f"sm_arch {', '.join(values)} is not a range; the lowest was taken as the lower bound")
+        return Bounds(codes[0])
+    upper = Release(majors[-1] + 1, 0) if majors[-1] < NEWEST_DRIVER.major else None
+    return Bounds(codes[0], upper)
+
+
+def _arm_key(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall("[0-9]+", version))

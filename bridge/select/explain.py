@@ -1,0 +1,124 @@
+"""Why a machine gets a build and not a better one, axis by axis, in words that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bridge.mapping.microarchitectures import x86_64_level
+from bridge.model.family import Bounds, Build, HostRequirement
+from bridge.model.host import Host, Release
+
+#: builds that conda would rather take, of which it is said why it cannot.
+_MOST_BETTER = 4
+
+
+def describe_host(host: Host) -> str:
+    """One line about a machine."""
+    parts = [str(host.subdir)]
+    if host.glibc is not None:
+        parts.append(f"glibc {host.glibc}")
+    if host.osx is not None:
+        parts.append(f"macOS {host.osx}")
+    if host.win is not None:
+        parts.append(f"Windows {host.win}")
+    parts.append(f"processor {host.archspec}" if host.archspec else "unknown processor")
+    parts.append("no CUDA driver" if host.cuda is None else f"CUDA driver {host.cuda}")
+    if host.cuda_arch is not None:
+        parts.append(f"compute capability {host.cuda_arch}")
+    return ", ".join(parts)
+
+
+def unmet(requires: HostRequirement, host: Host) -> tuple[str, ...]:
+    """What a machine lacks for a build, one phrase per axis; nothing where all is met."""
+    found = [
+        *_bounds("a CUDA driver", requires.cuda, host.cuda, "there is none"),
+        *_bounds("a GPU of compute capability", requires.cuda_arch, host.cuda_arch, "it is not known"),
+        *_bounds("glibc", requires.glibc, host.glibc, "there is none"),
+        *_bounds("macOS", requires.osx, host.osx, "this is another system"),
+    ]
+    level = x86_64_level(host.archspec or "") or 1
+    if requires.x86_64_level is not None and requires.x86_64_level > level:
+        found.append(f"an x86-64 processor of level v{requires.x86_64_level} (this one has v{level})")
+    return tuple(found)
+
+
+def needs(requires: HostRequirement) -> tuple[str, ...]:
+    """What a build asks of a machine, one phrase per axis."""
+    found = [
+        *_range("CUDA driver", requires.cuda),
+        *_range("compute capability", requires.cuda_arch),
+        *_range("glibc", requires.glibc),
+        *_range("macOS", requires.osx),
+    ]
+    if requires.x86_64_level is not None:
+        found.append(f"x86-64 level v{requires.x86_64_level}")
+    if requires.aarch64_version is not None:
+        found.append(f"Arm version {requires.aarch64_version}")
+    return (*found, *requires.unsaid)
+
+
+def traits(build: Build) -> str:
+    """A build's requirements and choices in one phrase."""
+    chosen = [f"{axis} {value}" for axis, value in sorted(build.choices.items())]
+    return "; ".join([*needs(build.requires), *chosen]) or "asks for nothing special"
+
+
+def differences(one: Build, other: Build) -> tuple[str, ...]:
+    """The axes on which two builds of a release differ."""
+    found = []
+    mine, theirs = needs(one.requires), needs(other.requires)
+    if mine != theirs:
+        found.append(f"one needs {', '.join(mine) or 'nothing special'}, the other {', '.join(theirs) or 'nothing special'}")
+    for axis in sorted(one.choices.keys() | other.choices.keys()):
+        if one.choices.get(axis) != other.choices.get(axis):
+            found.append(f"{axis} {one.choices.get(axis, 'not stated')} against {other.choices.get(axis, 'not stated')}")
+    return tuple(found)
+
+
+def better_builds(preferred: Sequence[Build], chosen: str | None, host: Host) -> Iterator[str]:
+    """Why each build that conda prefers to the chosen one was passed over.
+
+    Args:
+        preferred: the builds of the release, best first.
+        chosen: file name; None where nothing was.
+        host: the machine.
+    """
+    told = 0
+    for build in preferred:
+        if build.filename == chosen:
+            return
+        if told == _MOST_BETTER:
+            yield "there are more builds that come first and do not fit"
+            return
+        lacking = unmet(build.requires, host)
+        if lacking:
+            told += 1
+            yield f"{build.filename} comes first, but needs {_listed(lacking)}"
+
+
+def _bounds(what: str, bounds: Bounds | None, offered: Release | None, absent: str) -> Iterator[str]:
+    if bounds is None:
+        return
+    if offered is None:
+        if not bounds.absent:
+            yield f"{what}{_words(bounds)} ({absent})"
+    elif (bounds.lower is not None and offered < bounds.lower) or (bounds.upper is not None and offered >= bounds.upper):
+        yield f"{what}{_words(bounds)} (this machine has {offered})"
+
+
+def _range(what: str, bounds: Bounds | None) -> Iterator[str]:
+    if bounds is not None:
+        yield f"{what}{_words(bounds)}" + (" or none" if bounds.absent else "")
+
+
+def _words(bounds: Bounds) -> str:
+    said = []
+    if bounds.lower is not None:
+        said.append(f"{bounds.lower} or newer")
+    if bounds.upper is not None:
+        said.append(f"older than {bounds.upper}")
+    return " " + " and ".join(said) if said else ""
+
+
+def _listed(items: Iterable[str]) -> str:
+    return " and ".join(items)

@@ -1,0 +1,229 @@
+"""Both sides' choices among the builds of one project, on one machine after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.version import Version
+
+from bridge.channel.universe import Candidate, Universe
+from bridge.mapping.hosts import host_tags, supported_features, virtual_packages
+from bridge.mapping.versions import to_pep440
+from bridge.model.family import Build
+from bridge.model.host import Host, VirtualPackage
+from bridge.model.variant import Property
+from bridge.select.conda_side import CondaChoice, CondaSide, Solver, builds_for
+from bridge.select.explain import better_builds, describe_host, differences, traits
+from bridge.select.intent import NO_INTENT, Intent, applied
+from bridge.select.plan import PlannedRelease, Planner
+from bridge.select.selection import Selection, Verdict, WheelPick, compare
+from bridge.select.wheel_side import (
+    WheelMachine,
+    WheelOffer,
+    WheelRelease,
+    choose_release,
+    family_release,
+    supported_values,
+)
+
+_LAST = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about a project."""
+
+    host: Host
+    python: tuple[int, int]
+    version: Version | None = None
+    intent: Intent = NO_INTENT
+
+    @property
+    def wheel_machine(self) -> WheelMachine:
+        """What a wheel client knows of the machine."""
+        return WheelMachine(host_tags(self.host, self.python), supported_features(self.host), self.python)
+
+
+@dataclass(frozen=True, slots=True)
+class Wheels:
+    """The wheels of an index, in place of planned ones."""
+
+    releases: tuple[WheelRelease, ...]
+    source_of: Callable[[WheelOffer], str | None]
+
+
+class Selector:
+    """Answers questions about one project; what it finds out is kept for the next one.
+
+    Args:
+        universe: every candidate of the channels for one platform.
+        planner: over the same universe.
+        name: of the conda package.
+        solver: of the conda side; rattler where None.
+    """
+
+    def __init__(self, universe: Universe, planner: Planner, name: str, solver: Solver | None = None) -> None:
+        self._universe = universe
+        self._planner = planner
+        self._solver = solver
+        self._builds: dict[Version, list[Candidate]] = {}
+        for candidate in universe.candidates(name):
+            self._builds.setdefault(to_pep440(candidate.index.version).version, []).append(candidate)
+        self._sides: dict[tuple[tuple[int, int], Version | None], CondaSide | None] = {}
+        self._planned: dict[Version, PlannedRelease | None] = {}
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Of all releases, newest first."""
+        return tuple(sorted(self._builds, reverse=True))
+
+    def planned(self, version: Version) -> PlannedRelease | None:
+        """The wheels that a release would become; None for one that becomes none."""
+        if version not in self._planned:
+            self._planned[version] = self._planner.plan(self._builds[version]) if version in self._builds else None
+        return self._planned[version]
+
+    def select(self, question: Question, wheels: Wheels | None = None) -> Selection:
+        """Both decisions and their reasons."""
+        conda = self.conda(question)
+        pick = self.wheel(question, wheels)
+        filename = None if conda.build is None else conda.build.filename
+        verdict = compare(filename, pick)
+        return Selection(filename, pick, verdict, tuple(self._why(question, conda, pick, verdict)))
+
+    def conda(self, question: Question) -> CondaChoice:
+        """What the conda solver takes, within what the user wants."""
+        machine = virtual_packages(question.host)
+        side = self._side(question.python, question.version)
+        if side is None:
+            return CondaChoice(None, "no build is for this Python")
+        choice = side.choose(machine)
+        if not question.intent or choice.build is None:
+            return choice
+        return self._wanted(question, side, machine)
+
+    def wheel(self, question: Question, wheels: Wheels | None = None) -> WheelPick | None:
+        """What a variant-aware wheel client takes, within what the user wants."""
+        found = choose_release(self._releases(question, wheels), question.wheel_machine)
+        if found is None:
+            return None
+        offer = found[1]
+        source = offer.source if wheels is None else wheels.source_of(offer)
+        return WheelPick(offer.filename, offer.label, source)
+
+    def _side(self, python: tuple[int, int], version: Version | None) -> CondaSide | None:
+        key = python, version
+        if key not in self._sides:
+            among = [each for found in self._builds.values() for each in found] if version is None else self._builds.get(version, [])
+            builds = builds_for(among, python)
+            self._sides[key] = CondaSide(self._universe, builds, self._solver) if builds else None
+        return self._sides[key]
+
+    def _releases(self, question: Question, wheels: Wheels | None) -> Iterator[WheelRelease]:
+        if wheels is None:
+            versions = self.versions if question.version is None else (question.version,)
+            planned = filter(None, map(self.planned, versions))
+            releases: Iterable[WheelRelease] = (family_release(each.family) for each in planned)
+        else:
+            releases = (each for each in wheels.releases if question.version in (None, each.version))
+        for release in releases:
+            if question.intent and release.metadata is not None:
+                yield _wanted_release(release, question.intent)
+            else:
+                yield release
+
+    def _wanted(self, question: Question, side: CondaSide, machine: Sequence[VirtualPackage]) -> CondaChoice:
+        """The best group of builds, by what the user wants, of which the solver can install one; newest release first."""
+        choice = CondaChoice(None, "no build is what the user wants")
+        for version in self.versions if question.version is None else (question.version,):
+            planned = self.planned(version)
+            if planned is None:
+                continue
+            for group in _groups(planned, question):
+                choice = side.choose(machine, group)
+                if choice.build is not None:
+                    return choice
+        return choice
+
+    def _why(
+        self, question: Question, conda: CondaChoice, pick: WheelPick | None, verdict: Verdict
+    ) -> Iterator[str]:
+        python = ".".join(map(str, question.python))
+        yield f"Machine: {describe_host(question.host)}; Python {python}."
+        release = None
+        if conda.build is None:
+            yield f"conda installs nothing: {conda.reason}"
+        else:
+            release = self.planned(to_pep440(conda.build.index.version).version)
+            build = None if release is None else _build(release, conda.build.filename)
+            yield f"conda takes {conda.build.filename}" + ("." if build is None else f" ({traits(build)}).")
+        if pick is None:
+            yield "No wheel can be used on this machine."
+        else:
+            kind = "the wheel without a label" if pick.label is None else f"variant {pick.label}"
+            origin = f", made from {pick.source}" if pick.source is not None else ""
+            yield f"A wheel client takes {kind}: {pick.filename}{origin}."
+        if release is None and self.versions:
+            release = self.planned(question.version or self.versions[0])
+        if release is not None:
+            filename = None if conda.build is None else conda.build.filename
+            usable = [each for each in release.builds if builds_for([Candidate(each.filename, each.index)], question.python)]
+            for line in better_builds(usable, filename, question.host):
+                yield f"{line}."
+            if verdict is Verdict.DIFFERENT and conda.build is not None and pick is not None and pick.source is not None:
+                mine, theirs = _build(release, conda.build.filename), _build(release, pick.source)
+                if mine is not None and theirs is not None:
+                    yield f"The two builds differ: {'; '.join(differences(mine, theirs)) or 'in no axis'}."
+        if verdict is Verdict.NO_BUILD:
+            yield "No build is for this machine; wheels cannot refuse it, so the fallback is offered."
+        if verdict is Verdict.UNKNOWN_SOURCE:
+            yield "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
+
+
+def _build(release: PlannedRelease, filename: str) -> Build | None:
+    return next((each for each in release.builds if each.filename == filename), None)
+
+
+def _wanted_release(release: WheelRelease, intent: Intent) -> WheelRelease:
+    """The release under the user's overlay, without the plain wheel where that is a variant never wanted."""
+    metadata = release.metadata
+    if metadata is None:
+        return release
+    overlay = applied(metadata, intent)
+    dropped = {each.source for each in release.offers if each.label in metadata.variants.keys() - overlay.variants.keys()}
+    offers = tuple(
+        each for each in release.offers if each.label is not None or each.source is None or each.source not in dropped
+    )
+    return replace(release, offers=offers, metadata=overlay)
+
+
+def _groups(planned: PlannedRelease, question: Question) -> list[list[str]]:
+    """File names of builds that the user wants equally, the most wanted first."""
+    metadata, intent = planned.family.metadata, question.intent
+    by_source = {each.source: each.properties for each in planned.family.members if each.label is not None}
+    for shadowed, taken in planned.family.shadowed.items():
+        by_source[shadowed] = by_source.get(taken, frozenset())
+    found: dict[tuple[int, ...], list[str]] = {}
+    values = supported_values(metadata, supported_features(question.host))
+    for build in planned.builds:
+        properties = by_source.get(build.filename, frozenset())
+        if not intent.forbids(properties):
+            key = (intent.rank(properties), *_score(properties, values, intent.order))
+            found.setdefault(key, []).append(build.filename)
+    return [found[key] for key in sorted(found)]
+
+
+def _score(
+    properties: Iterable[Property], values: Mapping[tuple[str, str], Sequence[str]], namespaces: Sequence[str]
+) -> Iterator[int]:
+    """Places of a build's best values, feature by feature; a feature that it does not have comes last."""
+    for namespace in namespaces:
+        for (owner, feature), supported in values.items():
+            if owner == namespace:
+                places = [
+                    supported.index(each.value)
+                    for each in properties
+                    if (each.namespace, each.feature) == (owner, feature) and each.value in supported
+                ]
+                yield min(places, default=_LAST)
