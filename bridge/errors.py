@@ -82,6 +82,7 @@ class Code(Enum):
     IMPLEMENTATION = ("CB235", "python-implementation", "install the wheel only into the kind of Python named")
     PROGRAM_DEMAND = ("CB236", "program-demand", "run the program on a newer system")
     FOREIGN_LINK = ("CB237", "foreign-link", "install the package that owns the file, and use the file's own name")
+    SELECTION = ("CB239", "selection-differs", "compare the two builds with `select` on the machine that is named")
     NOT_VENDORED = ("CB238", "not-vendored", "install by other means what is run, read or loaded by its name")
 
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
@@ -107,6 +108,7 @@ class Code(Enum):
     PREFIX_TOO_LONG = ("CB321", "prefix-too-long", "use a shorter fixed prefix than the package's placeholder")
     OUTPUT_TAKEN = ("CB322", "output-taken", "choose another directory, or move away what is in it")
     PATCH_FAILED = ("CB323", "patch-failed", "use --layout prefix; patchelf cannot rewrite the binary")
+    PYTHON_DIFFERS = ("CB325", "requires-python-differs", "convert the two builds apart, or rebuild one of them")
     ZIP64_EDGE = ("CB324", "zip64-edge", "build the wheel again with a file more or less")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:

@@ -40,9 +40,7 @@ def fetch(record: ChannelRecord, directory: Path) -> Path:
     path = local_path(record)
     if path is not None:
         if not path.is_file():
-            raise InvalidInput(
-                Code.SOURCE, "the channel has the record, but not the file", subject=record.url
-            )
+            raise InvalidInput(Code.SOURCE, "the channel has the record, but not the file", subject=record.url)
         return path
     key = record.sha256 or hashlib.sha256(record.url.encode()).hexdigest()
     folder = directory / key[:32]

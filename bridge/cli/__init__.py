@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -33,12 +34,13 @@ cli.add_command(demo_command)
 
 def main() -> None:
     """Run the program: exit 0 all done, 1 some inputs not converted or findings, 2 usage, 3 internal error."""
-    sys.exit(_run())
+    sys.exit(run())
 
 
-def _run() -> int:
+def run(arguments: Sequence[str] | None = None, prog_name: str | None = None) -> int:
+    """Run one command (by default that of `sys.argv`) and return its exit status; every error has been printed."""
     try:
-        return int(cli.main(standalone_mode=False) or 0)
+        return int(cli.main(arguments, prog_name, standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return 2 if isinstance(error, click.UsageError) else 1

@@ -9,9 +9,9 @@ from conda import plugins
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from bridge.cli import cli
+    from bridge.cli import run  # conda imports this module at every start
 
-    return int(cli.main(list(arguments), prog_name="conda bridge", standalone_mode=False) or 0)
+    return run(list(arguments), prog_name="conda bridge")
 
 
 @plugins.hookimpl  # type: ignore[untyped-decorator]

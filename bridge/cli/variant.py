@@ -13,7 +13,7 @@ from bridge.formats.wheel.variant_check import check_files
 from bridge.formats.wheel.variant_edit import make_variant, undo_variant
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.formats.wheel.variant_rules import validate
-from bridge.mapping.providers import ordered_namespaces, provider_for
+from bridge.mapping.providers import known_provider, ordered_namespaces
 from bridge.model.variant import NULL_LABEL, Property, VariantMetadata
 
 if TYPE_CHECKING:
@@ -123,10 +123,11 @@ def _metadata(label: str, properties: frozenset[Property], like: Path | None) ->
     if not properties:
         raise click.UsageError("--null needs --providers: the metadata must name the namespaces of the other variants")
     namespaces = ordered_namespaces(each.namespace for each in properties)
-    providers = {namespace: provider_for(namespace, properties) for namespace in namespaces}
+    # All values that are known, not only those used, so that wheels made one at a time agree about their providers.
+    providers = {namespace: known_provider(namespace) for namespace in namespaces}
     known = {namespace: provider for namespace, provider in providers.items() if provider is not None}
     if missing := sorted(providers.keys() - known.keys()):
-        raise click.UsageError(f"no known provider has these properties of {', '.join(missing)}; give --providers")
+        raise click.UsageError(f"no provider is known for {', '.join(missing)}; give --providers")
     return VariantMetadata(namespaces, known, {label: properties})
 
 

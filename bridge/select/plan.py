@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.version import Version
 
@@ -45,65 +46,89 @@ class Planner:
         self._requirements: HostRequirements | None = None
         self._preference = Preference(universe)
 
-    def plan(self, builds: Sequence[Candidate]) -> PlannedRelease | None:
+    def plan(self, candidates: Sequence[Candidate]) -> PlannedRelease | None:
         """The family of one release.
 
         Args:
-            builds: all builds of one version on one platform, for every Python.
+            candidates: all builds of one version on one platform, for every Python.
 
         Returns:
             None where no build of it becomes a wheel.
+
+        Raises:
+            Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB324`).
         """
+        builds, left_out = self.builds(candidates)
+        if not builds:
+            return None
+        return release_of(builds, self.distribution(builds[0].index), self._axes, left_out)
+
+    def builds(
+        self, candidates: Sequence[Candidate]
+    ) -> tuple[tuple[Build, ...], tuple[tuple[str, BridgeError], ...]]:
+        """The builds that become wheels in the order of conda's preference, and why the others do not."""
         found: list[Build] = []
         left_out: list[tuple[str, BridgeError]] = []
-        for candidate in self._preference.ranked(builds):
+        for candidate in self._preference.ranked(candidates):
             try:
                 found.append(self._build(candidate))
             except BridgeError as error:
                 left_out.append((candidate.filename, error))
-        if not found:
-            return None
-        version = to_pep440(found[0].index.version).version
-        family = plan_family(self._name(found[0].index), version, found, self._axes)
-        return PlannedRelease(version, tuple(found), family, tuple(left_out))
+        return tuple(found), tuple(left_out)
+
+    def distribution(self, index: IndexJson) -> str:
+        """The name of the wheels of a package."""
+        evidence = Evidence(channel={index.name: _is_python(index)})
+        return NameMapper(self._tables, evidence).lookup(index.name).distribution or index.name
 
     def _build(self, candidate: Candidate) -> Build:
         if self._requirements is None:
             self._requirements = HostRequirements(self._universe)
         requires = self._requirements.of(candidate)
-        return Build(
-            candidate.filename,
-            candidate.index,
-            requires,
-            choices_of(candidate.index, self._axes),
-            wheel_tags(candidate.index, requires, self._universe.subdir),
-        )
-
-    def _name(self, index: IndexJson) -> str:
-        evidence = Evidence(channel={index.name: _is_python(index)})
-        answer = NameMapper(self._tables, evidence).lookup(index.name)
-        return (answer.distribution or str(index.name)).lower().replace("-", "_").replace(".", "_")
+        tags, _ = python_and_tags(candidate.index, requires)
+        return Build(candidate.filename, candidate.index, requires, choices_of(candidate.index, self._axes), tags)
 
 
-def wheel_tags(index: IndexJson, requires: HostRequirement, subdir: str) -> frozenset[Tag]:
-    """The tags of the wheel that a build becomes, as far as its record tells.
+def release_of(
+    builds: Sequence[Build], name: str, axes: Axes, left_out: Sequence[tuple[str, BridgeError]] = ()
+) -> PlannedRelease:
+    """The family of the builds of one release, also of several platforms together.
+
+    Args:
+        builds: in the order of conda's preference on each platform; not empty.
+        name: of the project.
+        axes: what the differences of builds mean.
+        left_out: builds that become no wheel, and why.
+
+    Raises:
+        Unrepresentable: see `plan_family`.
+    """
+    version = to_pep440(builds[0].index.version).version
+    pythons = {build.filename: python_and_tags(build.index, build.requires)[1] for build in builds}
+    family = plan_family(builds, name=name, version=version, requires_python=pythons, axes=axes)
+    return PlannedRelease(version, tuple(builds), family, tuple(left_out))
+
+
+def python_and_tags(index: IndexJson, requires: HostRequirement) -> tuple[frozenset[Tag], SpecifierSet]:
+    """Tags and Requires-Python of the wheel that a build becomes, as far as its record tells.
 
     What the closure asks of the C library or of macOS counts as if the build asked for it.
 
     Raises:
         Unsupported: no tag says which Python or platform it is for.
     """
-    support = python_support(index, index.depends)
+    needed = python_support(index, index.depends).needed
     binary = index.subdir != "noarch"
-    python = python_tags(index, index.depends, has_extensions=binary and support.needed, native_only=not support.needed)
+    python = python_tags(index, index.depends, has_extensions=binary and needed, native_only=not needed)
     depends = [*index.depends, *_floor("__glibc", requires.glibc), *_floor("__osx", requires.osx)]
     platforms = platform_tags(index.subdir, depends, subject=index.identity.stem).platforms
-    return frozenset(
+    tags = frozenset(
         Tag(interpreter, abi, platform)
         for interpreter in python.interpreters
         for abi in python.abis
         for platform in platforms
     )
+    return tags, python.requires_python
 
 
 def _floor(name: str, bounds: Bounds | None) -> tuple[str, ...]:

@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from bridge.channel.repodata import Channel, open_channel
-from bridge.channel.universe import Candidate, Universe
-from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
-from bridge.mapping.hosts import host_tags, supported_features, virtual_packages
+from bridge.channel.universe import Universe
+from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.mapping.names import Evidence, NameMapper
 from bridge.mapping.tables import Tables, load_tables
 from bridge.mapping.versions import to_pep440
-from bridge.model.conda import CondaName
-from bridge.model.family import Build
+from bridge.model.conda import CondaName, CondaVersion
 from bridge.model.host import Host
-from bridge.select.conda_side import CondaChoice, CondaSide, builds_for
 from bridge.select.detect import detect_host
-from bridge.select.explain import better_builds, describe_host, differences, traits
-from bridge.select.intent import NO_INTENT, Intent, applied
-from bridge.select.plan import PlannedRelease, Planner
-from bridge.select.ranking import groups
+from bridge.select.intent import NO_INTENT, Intent
+from bridge.select.plan import Planner
+from bridge.select.selection import Selection
+from bridge.select.selector import Question, Selector, Wheels
 from bridge.select.wheel_index import WheelIndex
-from bridge.select.wheel_side import WheelMachine, WheelOffer, WheelRelease, choose_release, family_release
 
-SCHEMA: Final = "conda-bridge/select/1"
 _REQUEST: Final = re.compile(r"\s*([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:==\s*([A-Za-z0-9_.!+]+))?\s*")
-_ARCHIVES: Final = (".tar.bz2", ".conda")
-
-
-class Verdict(Enum):
-    """How the two sides compare."""
-
-    SAME = "same build"
-    #: conda refuses to install anything, and a wheel client falls back to the wheel without a label.
-    NO_BUILD = "no build for this machine"
-    NEITHER = "neither side has anything"
-    UNKNOWN_SOURCE = "the wheel does not say what it was made from"
-    DIFFERENT = "different builds"
-
-
-@dataclass(frozen=True, slots=True)
-class WheelPick:
-    """The wheel that a client takes."""
-
-    filename: str
-    #: None: the wheel without a label.
-    label: str | None
-    #: file name of the conda artifact that it is (or will be) made from.
-    source: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Both decisions."""
-
-    #: file name of the conda artifact.
-    conda: str | None
-    wheel: WheelPick | None
-    verdict: Verdict
-    #: lines for a person.
-    why: tuple[str, ...] = ()
-
-    @property
-    def agree(self) -> bool:
-        """Whether both sides take the same build, or both none."""
-        return self.verdict in (Verdict.SAME, Verdict.NEITHER)
-
-    def to_json(self) -> dict[str, Any]:
-        """The document `conda-bridge/select/1`."""
-        wheel = self.wheel
-        return {
-            "schema": SCHEMA,
-            "conda": None if self.conda is None else {"filename": self.conda},
-            "wheel": None
-            if wheel is None
-            else {"filename": wheel.filename, "label": wheel.label, "source": wheel.source},
-            "agree": self.agree,
-            "why": "\n".join(self.why),
-        }
 
 
 def select(
@@ -99,6 +39,9 @@ def select(
     overlays: Sequence[Path] = (),
 ) -> Selection:
     """Select on both sides.
+
+    What the channels do not have at all counts as installable where nothing could be installed otherwise: then
+    only the machine decides. `why` says so.
 
     Args:
         project: conda's or PyPI's name, maybe with `==VERSION`.
@@ -121,43 +64,64 @@ def select(
     question = Question(machine, python, version, intent)
     wheels = None
     if index is not None:
-        wheels = _IndexedWheels(WheelIndex(index), _distributions(name, conda_name, opened, tables))
-    found: Selection | None = None
-    for complete in (False, True):
-        with Universe(opened, subdir=machine.subdir, complete=complete) as universe:
-            found = Selector(universe, Planner(universe, tables), conda_name).select(question, wheels)
-        if found.conda is not None:
-            break
-    if found is None:  # the loop runs
-        raise AssertionError
-    return found
+        wheels = _indexed(WheelIndex(index), _distributions(name, conda_name, opened, tables))
+    selection = _answer(opened, conda_name, question, wheels, tables, complete=False)
+    if selection.conda is not None:
+        return selection
+    lenient = _answer(opened, conda_name, question, wheels, tables, complete=True)
+    return selection if lenient.conda is None else lenient.noting("The channels lack requirements of these builds, which were taken as available.")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked about a project."""
-
-    host: Host
-    python: tuple[int, int]
-    version: Version | None = None
-    intent: Intent = NO_INTENT
-
-    @property
-    def wheel_machine(self) -> WheelMachine:
-        """What a wheel client knows of the machine."""
-        return WheelMachine(host_tags(self.host, self.python), supported_features(self.host), self.python)
+def _answer(
+    channels: Sequence[Channel],
+    name: CondaName,
+    question: Question,
+    wheels: Wheels | None,
+    tables: Tables,
+    *,
+    complete: bool,
+) -> Selection:
+    with Universe(channels, subdir=question.host.subdir, complete=complete) as universe:
+        return Selector(universe, Planner(universe, tables), name).select(question, wheels)
 
 
-class _IndexedWheels:
+def _request(project: str) -> tuple[str, Version | None]:
+    match = _REQUEST.fullmatch(project)
+    if match is None:
+        raise InvalidInput(Code.BAD_SPEC, "not NAME or NAME==VERSION", subject=project)
+    name, version = match.groups()
+    return name, None if version is None else to_pep440(CondaVersion(version), subject=project).version
+
+
+def _conda_name(name: str, channels: Sequence[Channel], tables: Tables) -> CondaName:
+    """The package of the channels that a user means: by its own name, or as the project that it is on PyPI."""
+    known = {each for channel in channels for each in channel.names}
+    wanted = canonicalize_name(name)
+    mapped = sorted(conda for conda, project in tables.python.items() if canonicalize_name(project) == wanted)
+    for candidate in (CondaName(name.lower()), *mapped, *sorted(each for each in known if canonicalize_name(each) == wanted)):
+        if candidate in known:
+            return candidate
+    raise Unsupported(Code.NO_MATCH, "no channel has a package of this name", subject=name)
+
+
+def _distributions(
+    name: str, conda_name: CondaName, channels: Sequence[Channel], tables: Tables
+) -> Iterable[NormalizedName]:
+    """Names under which an index may have the project, the likeliest first."""
+    is_python = any(
+        spec.startswith(("python ", "python_abi")) or spec == "python"
+        for channel in channels
+        for record in channel.records(conda_name)
+        for spec in record.index.depends
+    )
+    mapped = NameMapper(tables, Evidence(channel={conda_name: is_python})).lookup(conda_name).distribution
+    found = (mapped or name, name, conda_name)
+    return dict.fromkeys(canonicalize_name(each) for each in found)
+
+
+def _indexed(index: WheelIndex, names: Iterable[NormalizedName]) -> Wheels:
     """The wheels of an index under the first of several names that it has."""
-
-    def __init__(self, index: WheelIndex, names: Iterable[NormalizedName]) -> None:
-        self._index = index
-        self.releases: tuple[WheelRelease, ...] = ()
-        for name in names:
-            self.releases = index.releases(name)
-            if self.releases:
-                break
-
-    def source_of(self, offer: WheelOffer) -> str | None:
-        return self._index.source_of(offer)
+    for name in names:
+        if releases := index.releases(name):
+            return Wheels(releases, index.source_of)
+    return Wheels((), index.source_of)

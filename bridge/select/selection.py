@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -46,6 +46,10 @@ class Selection:
     def agree(self) -> bool:
         """Whether both sides take the same build, or both none."""
         return self.verdict in (Verdict.SAME, Verdict.NEITHER)
+
+    def noting(self, line: str) -> Selection:
+        """The same with one more line of reasons."""
+        return replace(self, why=(*self.why, line))
 
     def to_json(self) -> dict[str, Any]:
         """The document `conda-bridge/select/1`."""

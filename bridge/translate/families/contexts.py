@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from packaging.specifiers import Specifier
 from packaging.tags import Tag
 
 from bridge.mapping.platforms import subdirs_of
@@ -32,6 +33,14 @@ class Context:
     def platform(self) -> Subdir:
         """A platform that stands for the context."""
         return _SOME_SUBDIR if self.subdir == "noarch" else self.subdir
+
+    @property
+    def minor(self) -> Specifier | None:
+        """The one minor version of Python of the context; None where tags leave it open."""
+        found = _VERSIONED.fullmatch(self.interpreter)
+        if found is None or not found["minor"] or self.abi in {"none", "abi3"}:
+            return None
+        return Specifier(f"=={found['major']}.{found['minor']}.*")
 
     def place(self, tags: Iterable[Tag], host: Host) -> tuple[int, ...] | None:
         """How a client ranks a wheel on a machine of this context, less is better; None where it is not usable."""
@@ -80,7 +89,8 @@ def contexts_of(tag_sets: Sequence[frozenset[Tag]]) -> tuple[Context, ...]:
     found = {
         Context(tag.interpreter, tag.abi, subdir)
         for tag in tags
-        for subdir in (subdirs if tag.platform == _ANY else set(subdirs_of(tag.platform))) | ({Subdir("noarch")} if tag.platform == _ANY else set())
+        for subdir in (subdirs if tag.platform == _ANY else set(subdirs_of(tag.platform)))
+        | ({Subdir("noarch")} if tag.platform == _ANY else set())
     }
     return tuple(sorted(found))
 

@@ -27,9 +27,7 @@ def labels(variants: Sequence[tuple[frozenset[Property], Sequence[str]]]) -> lis
         readable = "_".join(parts)
         if not properties:
             found.append(NULL_LABEL)
-        elif (
-            readable in found or readable == NULL_LABEL or len(readable) > _LONGEST or not _LABEL.fullmatch(readable)
-        ):
+        elif readable in found or readable == NULL_LABEL or len(readable) > _LONGEST or not _LABEL.fullmatch(readable):
             found.append(digest(properties))
         else:
             found.append(readable)

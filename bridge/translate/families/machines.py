@@ -77,9 +77,7 @@ def _arm(version: str) -> tuple[int, ...]:
     return tuple(int(part or 0) for part in version.removesuffix("a").split("."))
 
 
-def _points(
-    found: Iterable[Bounds | None], lowest: Release, highest: Release, *, absent: bool
-) -> list[Release | None]:
+def _points(found: Iterable[Bounds | None], lowest: Release, highest: Release, *, absent: bool) -> list[Release | None]:
     """Absence, the ends of the scale, and both sides of every bound; only absence where nothing is bounded."""
     bounds = [each for each in found if each is not None]
     points: set[Release] = {lowest, highest} if bounds else set()

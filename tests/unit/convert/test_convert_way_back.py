@@ -148,9 +148,7 @@ def test_a_python_package_comes_back(tmp_path: Path, layout: Layout) -> None:
 @pytest.mark.parametrize("format", [".conda", ".tar.bz2"])
 def test_a_native_package_comes_back(tmp_path: Path, layout: Layout, format: str) -> None:  # noqa: A002 - as in make_conda
     files = {
-        path: content
-        for path, content in everything().items()
-        if "site-packages" not in path and path != "bin/demo"
+        path: content for path, content in everything().items() if "site-packages" not in path and path != "bin/demo"
     }
     package = make_conda(tmp_path, name="libdemo", files=files, info=INFO, format=format)
     compare(converted(package, tmp_path / "out", layout), package)

@@ -1,0 +1,305 @@
+"""Do both ecosystems choose the same build? Writes docs/equivalence.md.
+
+    python -m benchmarks.equivalence [--corpus DIR] [--output FILE]
+
+1. The matrix: every sample family of tests/support/families.py on every machine there.
+2. Real metadata: every release in the corpus' snapshots of conda-forge (linux-64) and of the pytorch channel that
+   has two or more builds for one Python and one platform, on the same machines. Wheels are planned, not made.
+
+The conda side is py-rattler's solver with exactly the virtual packages of the machine; the wheel side is PEP 825 by
+variantlib's sorter over the planned family, after filtering by tags. What a snapshot lacks counts as installable, so
+that only the machine decides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zstandard
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from bridge.channel.repodata import open_channel  # noqa: E402
+from bridge.channel.universe import Universe  # noqa: E402
+from bridge.errors import BridgeError  # noqa: E402
+from bridge.mapping.python import python_support  # noqa: E402
+from bridge.model.family import Build  # noqa: E402
+from bridge.model.host import Host  # noqa: E402
+from bridge.select.conda_side import builds_for  # noqa: E402
+from bridge.select.plan import Planner  # noqa: E402
+from bridge.select.selection import Selection, Verdict, compare  # noqa: E402
+from bridge.select.selector import Question, Selector  # noqa: E402
+from tests.support.families import FAMILIES, PYTHON, SUBDIRS, hosts, repodata  # noqa: E402
+
+#: title -> document in the corpus.
+SNAPSHOTS = {
+    "conda-forge, linux-64": "repodata/conda-forge-linux-64.json.zst",
+    "pytorch, linux-64": "repodata/pytorch/linux-64/repodata.json.zst",
+}
+#: disagreements that are listed one by one.
+_MOST_LISTED = 40
+_AXES = ("cuda", "cuda_arch", "x86_64_level", "aarch64_version", "glibc", "osx")
+
+
+@dataclass
+class Tally:
+    """Cells (a project or release on a machine) by verdict."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+
+    @property
+    def cells(self) -> int:
+        return sum(self.verdicts.values())
+
+    @property
+    def decided(self) -> int:
+        """Cells in which there is something to choose."""
+        return self.cells - self.verdicts[Verdict.NO_BUILD]
+
+    @property
+    def same(self) -> int:
+        return self.verdicts[Verdict.SAME] + self.verdicts[Verdict.NEITHER]
+
+    @property
+    def share(self) -> str:
+        return f"{100 * self.same / self.decided:.2f} %" if self.decided else "-"
+
+    def add(self, verdict: Verdict) -> None:
+        self.verdicts[verdict] += 1
+
+    def row(self) -> str:
+        return f"{self.cells} | {self.same} | {self.verdicts[Verdict.NO_BUILD]} | {self.decided - self.same} | {self.share}"
+
+
+@dataclass
+class Findings:
+    """What one part of the run found."""
+
+    total: Tally = field(default_factory=Tally)
+    groups: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    releases: Counter[str] = field(default_factory=Counter)
+    #: (what, why) -> machines.
+    different: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    no_build: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def add(self, what: str, machine: str, groups: Iterable[str], selection: Selection) -> None:
+        self.total.add(selection.verdict)
+        for group in groups:
+            self.groups[group].add(selection.verdict)
+        if selection.verdict is Verdict.NO_BUILD:
+            self.no_build[what].append(machine)
+        elif not selection.agree:
+            wheel = "nothing" if selection.wheel is None else selection.wheel.source or selection.wheel.filename
+            self.different[what, f"conda {selection.conda or 'nothing'}, wheel {wheel}"].append(machine)
+
+
+def matrix() -> Findings:
+    """Every sample family on every machine."""
+    found = Findings()
+    with tempfile.TemporaryDirectory() as directory:
+        repodata().write(Path(directory))
+        for subdir in SUBDIRS:
+            channel = open_channel(directory, subdirs=[subdir])
+            with Universe([channel], subdir=subdir) as universe:
+                planner = Planner(universe)
+                for name in FAMILIES:
+                    if not universe.candidates(name):
+                        continue
+                    selector = Selector(universe, planner, name)
+                    found.releases[name] += 1
+                    for machine, host in hosts():
+                        if host.subdir == subdir:
+                            found.add(name, machine, [name], cell(selector, Question(host, PYTHON)))
+    return found
+
+
+def real(document: Path) -> Findings:
+    """Every release of a snapshot that has several builds for one Python, on every machine of its platform."""
+    found = Findings()
+    with tempfile.TemporaryDirectory() as directory:
+        subdir = _unpack(document, Path(directory))
+        channel = open_channel(directory, subdirs=[subdir])
+        machines = [(name, host) for name, host in hosts() if host.subdir == subdir]
+        with Universe([channel], subdir=subdir, complete=True) as universe:
+            planner = Planner(universe)
+            for name in universe.names:
+                selector = Selector(universe, planner, name)
+                for version, python in _several(universe, name, selector.versions):
+                    _release(found, selector, version, python, name, machines)
+    return found
+
+
+def _release(
+    found: Findings,
+    selector: Selector,
+    version: Version,
+    python: tuple[int, int],
+    name: str,
+    machines: Sequence[tuple[str, Host]],
+) -> None:
+    what = f"{name} {version} for Python {python[0]}.{python[1]}"
+    planned = selector.planned(version)
+    if planned is None:
+        found.left_out[f"{what}: no build of it becomes a wheel"] += 1
+        return
+    for _, error in planned.left_out:
+        found.left_out[error.code.number + " " + error.code.slug] += 1
+    builds = [each for each in planned.builds if _is_for(each, python)]
+    axes = differing_axes(builds)
+    for axis in axes:
+        found.releases[axis] += 1
+    found.releases["all"] += 1
+    for machine, host in machines:
+        found.add(what, machine, axes, cell(selector, Question(host, python, version)))
+
+
+def cell(selector: Selector, question: Question) -> Selection:
+    """Both decisions, without their reasons."""
+    choice = selector.conda(question)
+    pick = selector.wheel(question)
+    filename = None if choice.build is None else choice.build.filename
+    return Selection(filename, pick, compare(filename, pick))
+
+
+def differing_axes(builds: Sequence[Build]) -> list[str]:
+    """What tells the builds apart: axes of the machine, then choices, else only build number, time and file name."""
+    axes = [axis for axis in _AXES if len({getattr(build.requires, axis) for build in builds}) > 1]
+    names = sorted({name for build in builds for name in build.choices})
+    axes += [name for name in names if len({build.choices.get(name) for build in builds}) > 1]
+    return axes or ["build number only"]
+
+
+def _several(
+    universe: Universe, name: str, versions: Sequence[Version]
+) -> Iterator[tuple[Version, tuple[int, int]]]:
+    """Releases with two or more builds for one Python."""
+    from bridge.mapping.versions import to_pep440  # noqa: PLC0415
+
+    by_version = defaultdict(list)
+    for candidate in universe.candidates(name):
+        by_version[to_pep440(candidate.index.version).version].append(candidate)
+    for version in reversed(versions):
+        candidates = by_version[version]
+        pythons: set[tuple[int, int]] = set()
+        for candidate in candidates:
+            try:
+                support = python_support(candidate.index, candidate.index.depends)
+            except BridgeError:
+                continue
+            pythons.update(support.minors if support.needed and len(support.minors) == 1 else ())
+        for python in sorted(pythons or {PYTHON}):
+            if len(builds_for(candidates, python)) > 1:
+                yield version, python
+
+
+def _is_for(build: Build, python: tuple[int, int]) -> bool:
+    support = python_support(build.index, build.index.depends)
+    return not support.needed or python in support.minors
+
+
+def _unpack(document: Path, directory: Path) -> str:
+    """The snapshot as a channel; its `base_url` points to where the packages were, which are not wanted here."""
+    data = zstandard.ZstdDecompressor().stream_reader(document.read_bytes(), read_across_frames=True).read()
+    content: dict[str, Any] = json.loads(data)
+    content["info"].pop("base_url", None)
+    subdir = str(content["info"]["subdir"])
+    (directory / subdir).mkdir()
+    (directory / subdir / "repodata.json").write_text(json.dumps(content))
+    return subdir
+
+
+def report(samples: Findings, snapshots: Mapping[str, Findings]) -> str:
+    """The page."""
+    machines = [host for _, host in hosts()]
+    lines = [
+        "# Do both ecosystems choose the same build?",
+        "",
+        "Generated by `python -m benchmarks.equivalence`; do not edit.",
+        "",
+        "A cell is one project (or release) on one machine. The conda side is py-rattler's solver with exactly the virtual",
+        "packages of the machine and strict channel priority. The wheel side filters the planned wheels by tags and orders",
+        "what is left as PEP 825 says, with variantlib's sorter. *Same* means that the chosen wheel is made from the very",
+        "build that the solver installs, or that neither side has anything.",
+        "",
+        f"Machines: {len(machines)}, every combination of CUDA driver (none, 11.8, 12.0, 12.4, 12.9, 13.0), compute capability",
+        "(unknown, 7.5, 8.0, 9.0, 12.0), x86-64 level (1 to 4) and glibc (2.17, 2.28, 2.39) on Linux, and macOS and Windows.",
+        "",
+        "## What cannot be the same",
+        "",
+        "* **No build for this machine.** Where no build of a release can be installed, conda refuses; a wheel client that",
+        "  finds no usable variant takes the wheel without a label, which every release must have for clients that know no",
+        "  variants. The share below leaves these cells out and counts them by themselves.",
+        "",
+        "## Sample families",
+        "",
+        "| family | cells | same | no build | different | same where there is a build |",
+        "|---|---|---|---|---|---|",
+        *(f"| {name} | {tally.row()} |" for name, tally in samples.groups.items()),
+        f"| **all** | {samples.total.row()} |",
+        "",
+        *_listing(samples),
+    ]
+    for title, found in snapshots.items():
+        lines += [
+            f"## Real metadata: {title}",
+            "",
+            f"{found.releases['all']} releases with several builds for one Python. What the snapshot lacks counts as",
+            "installable. A release counts for every axis on which its builds differ.",
+            "",
+            "| axis | releases | cells | same | no build | different | same where there is a build |",
+            "|---|---|---|---|---|---|---|",
+            *(f"| {axis} | {found.releases[axis]} | {tally.row()} |" for axis, tally in sorted(found.groups.items())),
+            f"| **all** | {found.releases['all']} | {found.total.row()} |",
+            "",
+            *_listing(found),
+        ]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _listing(found: Findings) -> Iterator[str]:
+    if found.no_build:
+        yield f"No build for some machines: {len(found.no_build)} releases, for example"
+        yield ", ".join(f"{what} ({len(on)} machines)" for what, on in list(found.no_build.items())[:5]) + "."
+        yield ""
+    if found.left_out:
+        yield "Builds that become no wheel, and are left out on both sides:"
+        yield ", ".join(f"{reason} ({count})" for reason, count in sorted(found.left_out.items())) + "."
+        yield ""
+    if found.different:
+        yield "Different:"
+        yield ""
+        for (what, how), on in list(found.different.items())[:_MOST_LISTED]:
+            yield f"* {what}: {how}; on {len(on)} machines, for example {on[0]}"
+        if len(found.different) > _MOST_LISTED:
+            yield f"* and {len(found.different) - _MOST_LISTED} more"
+        yield ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, default=ROOT.parent / "shared" / "corpus")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "equivalence.md")
+    arguments = parser.parse_args()
+    samples = matrix()
+    print(f"sample families: {samples.total.row()}", file=sys.stderr)
+    snapshots = {}
+    for title, name in SNAPSHOTS.items():
+        if (arguments.corpus / name).is_file():
+            snapshots[title] = real(arguments.corpus / name)
+            print(f"{title}: {snapshots[title].total.row()}", file=sys.stderr)
+    arguments.output.write_text(report(samples, snapshots), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
