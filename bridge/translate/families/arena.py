@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
 
 from bridge.mapping.hosts import supported_features
-from bridge.mapping.intervals import Intervals, intersect, of_specifier
-from bridge.mapping.intervals import ALL as EVERY_VERSION
 from bridge.model.family import Bounds, Build, FamilyMember, HostRequirement
 from bridge.model.host import Host, Release
 from bridge.model.variant import VariantMetadata
@@ -19,12 +18,35 @@ from bridge.translate.families.order import supported, variant_order
 _NONE = Release(0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A machine on which conda takes one build and a client another (file names), and the machine in words."""
+
+    conda: str
+    #: `none` where the client finds no wheel.
+    wheel: str
+    host: str
+    #: whether the client's build is for the Python of the machine.
+    python_admitted: bool
+
+
 class Arena:
     """The builds of a release that compete in one context, in conda's order."""
 
-    def __init__(self, context: Context, builds: Sequence[Build]) -> None:
+    def __init__(self, context: Context, builds: Sequence[Build], requires_python: Mapping[str, SpecifierSet]) -> None:
+        """Prepare.
+
+        Args:
+            builds: of the release, in conda's order.
+            requires_python: by file name. A build that does not admit the Python of the context is one that conda does
+                not take, although the tags of its wheel may let a client take it: it comes after all others.
+        """
         self.context = context
-        self.builds = tuple(build for build in builds if context.accepts(build.tags))
+        usable = [build for build in builds if context.accepts(build.tags)]
+        self._admitted = [
+            build for build in usable if context.admits(requires_python.get(build.filename, SpecifierSet()))
+        ]
+        self.builds = (*self._admitted, *(build for build in usable if build not in self._admitted))
         self.filenames = frozenset(build.filename for build in self.builds)
         self._hosts = tuple(hosts(self.builds, context.platform))
         self._places = {
@@ -34,8 +56,9 @@ class Arena:
 
     def winners(self, rivals: Sequence[Build]) -> Iterator[tuple[Build, Build]]:
         """For every machine, each rival that can be installed there and the one of them that conda takes."""
+        admitted = [build for build in rivals if build in self._admitted]
         for host in self._hosts:
-            able = [build for build in rivals if installable(build.requires, host)]
+            able = [build for build in admitted if installable(build.requires, host)]
             for build in able:
                 yield build, able[0]
 
@@ -61,25 +84,19 @@ class Arena:
                 found.append(build)
         return found
 
-    def restricted(self, requirement: SpecifierSet) -> Intervals:
-        """The versions of Python that a requirement admits, as far as the tags of the context leave them open."""
-        found: Intervals = EVERY_VERSION
-        for each in requirement:
-            found = intersect(found, of_specifier(each))
-        if (own := self.context.minor) is not None:
-            found = intersect(found, of_specifier(own))
-        return found
-
     def differing(
         self, metadata: VariantMetadata, members: Sequence[FamilyMember], shadowed: Mapping[str, str]
-    ) -> Iterator[tuple[str, str, str]]:
-        """Machines on which conda takes a build and a client another one: both builds, and the machine in words."""
+    ) -> Iterator[Difference]:
+        """Machines on which conda takes a build and a client another one."""
         mine = [member for member in members if member.source in self.filenames]
         for at, host in enumerate(self._hosts):
-            conda = next((build.filename for build in self.builds if installable(build.requires, host)), None)
+            conda = next((build.filename for build in self._admitted if installable(build.requires, host)), None)
             if conda is None:
                 continue
             usable = [(place, each) for each in mine if (place := self._places[each.source][at]) is not None]
+            if not usable:
+                # No tag says a system that old.
+                continue
             present = {each.label for _, each in usable}
             order = variant_order(
                 {label: found for label, found in metadata.variants.items() if label in present},
@@ -94,7 +111,8 @@ class Arena:
                 "none",
             )
             if wheel != shadowed.get(conda, conda):
-                yield conda, wheel, _described(host)
+                admitted = wheel == "none" or any(build.filename == wheel for build in self._admitted)
+                yield Difference(conda, wheel, _described(host), admitted)
 
     def _usable(self, requirement: HostRequirement, build: Build) -> int:
         if requirement not in self._masks:

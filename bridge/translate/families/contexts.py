@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from packaging.specifiers import Specifier
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 
 from bridge.mapping.platforms import subdirs_of
@@ -18,6 +18,9 @@ _VERSIONED: Final = re.compile(r"(?P<kind>[a-z]+?)(?P<major>[0-9])(?P<minor>[0-9
 _FLOOR: Final = re.compile(r"(?:manylinux|musllinux|macosx)_([0-9]+)_([0-9]+)_\w+")
 _ALIASES: Final = {"manylinux1": Release(2, 5), "manylinux2010": Release(2, 12), "manylinux2014": Release(2, 17)}
 _ANY: Final = "any"
+_NOARCH: Final = Subdir("noarch")
+#: minors of Python that are tried; far enough ahead.
+_MINORS: Final = 40
 _SOME_SUBDIR: Final = Subdir("linux-64")
 
 
@@ -32,15 +35,20 @@ class Context:
     @property
     def platform(self) -> Subdir:
         """A platform that stands for the context."""
-        return _SOME_SUBDIR if self.subdir == "noarch" else self.subdir
+        return _SOME_SUBDIR if self.subdir == _NOARCH else self.subdir
 
     @property
-    def minor(self) -> Specifier | None:
-        """The one minor version of Python of the context; None where tags leave it open."""
+    def python(self) -> tuple[int, int] | None:
+        """Major and minor version of Python; None where the tags of the release leave it open."""
         found = _VERSIONED.fullmatch(self.interpreter)
-        if found is None or not found["minor"] or self.abi in {"none", "abi3"}:
-            return None
-        return Specifier(f"=={found['major']}.{found['minor']}.*")
+        return (int(found["major"]), int(found["minor"])) if found and found["minor"] else None
+
+    def admits(self, requirement: SpecifierSet) -> bool:
+        """Whether a Requires-Python admits some patch release of the context's Python."""
+        if self.python is None or not str(requirement):
+            return True
+        own = SpecifierSet(f"=={self.python[0]}.{self.python[1]}.*")
+        return not requirement.to_range().is_disjoint(own.to_range())
 
     def place(self, tags: Iterable[Tag], host: Host) -> tuple[int, ...] | None:
         """How a client ranks a wheel on a machine of this context, less is better; None where it is not usable."""
@@ -82,17 +90,39 @@ class Context:
         return (2, -theirs) if own["kind"] == other["kind"] and theirs == mine else None
 
 
-def contexts_of(tag_sets: Sequence[frozenset[Tag]]) -> tuple[Context, ...]:
-    """Every context that some wheel is for, sorted."""
-    tags = frozenset().union(*tag_sets)
+def contexts_of(tag_sets: Sequence[frozenset[Tag]], requirements: Iterable[SpecifierSet]) -> tuple[Context, ...]:
+    """Every context that some wheel is for, sorted.
+
+    Args:
+        tag_sets: of each wheel.
+        requirements: Requires-Python of each; where they differ, Pythons that tags do not tell apart may get
+            different builds.
+    """
+    tags = frozenset[Tag]().union(*tag_sets)
     subdirs = {subdir for tag in tags for subdir in subdirs_of(tag.platform)}
-    found = {
-        Context(tag.interpreter, tag.abi, subdir)
-        for tag in tags
-        for subdir in (subdirs if tag.platform == _ANY else set(subdirs_of(tag.platform)))
-        | ({Subdir("noarch")} if tag.platform == _ANY else set())
-    }
+    distinct = sorted(set(requirements), key=str)
+    found: set[Context] = set()
+    for tag in tags:
+        own = subdirs | {_NOARCH} if tag.platform == _ANY else set(subdirs_of(tag.platform))
+        generic = tag.abi == "none" and tag.interpreter.startswith("py") and len(distinct) > 1
+        interpreters = _edges(tag.interpreter, distinct) if generic else (tag.interpreter,)
+        found.update(Context(interpreter, tag.abi, subdir) for interpreter in interpreters for subdir in own)
     return tuple(sorted(found))
+
+
+def _edges(interpreter: str, requirements: Sequence[SpecifierSet]) -> Iterator[str]:
+    """The Pythons from a generic tag on at which some requirement begins or ends."""
+    found = _VERSIONED.fullmatch(interpreter)
+    if found is None:
+        yield interpreter
+        return
+    before: list[bool] | None = None
+    for minor in range(int(found["minor"] or 0), _MINORS):
+        context = Context(f"py{found['major']}{minor}", "none", _NOARCH)
+        admitted = [context.admits(requirement) for requirement in requirements]
+        if admitted != before:
+            yield context.interpreter
+        before = admitted
 
 
 def floor_of(platform: str) -> Release | None:

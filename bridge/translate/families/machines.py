@@ -10,6 +10,7 @@ from packaging.tags import Tag
 
 from bridge.mapping.microarchitectures import aarch64_version, x86_64_level
 from bridge.mapping.nvidia import NEWEST_DRIVER, OLDEST_DRIVER, OLDEST_GPU
+from bridge.mapping.platforms import subdirs_of
 from bridge.model.conda import Subdir
 from bridge.model.family import Bounds, Build, HostRequirement
 from bridge.model.host import Host, Release
@@ -29,14 +30,12 @@ def hosts(builds: Sequence[Build], subdir: Subdir) -> Iterator[Host]:
     system, _, machine = subdir.partition("-")
     cuda = _points((each.cuda for each in requirements), OLDEST_DRIVER, NEWEST_DRIVER, absent=True)
     gpus = _points((each.cuda_arch for each in requirements), OLDEST_GPU, _NEWEST_GPU, absent=True)
-    if gpus == [None] and cuda != [None]:
-        gpus = [None]
     processors: Sequence[str | None] = (None,)
     if machine == "64" and any(each.x86_64_level for each in requirements):
         processors = _X86_64
     elif machine in ("aarch64", "arm64") and any(each.aarch64_version for each in requirements):
         processors = _AARCH64
-    systems = _system_versions(builds, tags, system)
+    systems = _system_versions(builds, tags, subdir)
     for driver, gpu, processor, version in product(cuda, gpus, processors, systems):
         if driver is None and gpu is not None:
             continue
@@ -89,10 +88,13 @@ def _points(found: Iterable[Bounds | None], lowest: Release, highest: Release, *
     return [*([None] if absent or not points else []), *sorted(points)]
 
 
-def _system_versions(builds: Sequence[Build], tags: Iterable[Tag], system: str) -> list[Release | None]:
+def _system_versions(builds: Sequence[Build], tags: Iterable[Tag], subdir: Subdir) -> list[Release | None]:
+    system = subdir.partition("-")[0]
     if system not in _SYSTEMS:
         return [None]
-    edges = {floor for tag in tags if (floor := floor_of(tag.platform)) is not None}
+    edges = {
+        floor for tag in tags if subdir in subdirs_of(tag.platform) and (floor := floor_of(tag.platform)) is not None
+    }
     for build in builds:
         bounds = build.requires.glibc if system == "linux" else build.requires.osx
         if bounds is not None:

@@ -21,9 +21,10 @@ from bridge.mapping.providers import known_provider, ordered_namespaces, provide
 from bridge.model.family import Build, Family, FamilyMember
 from bridge.model.plan import Loss, compress_tags
 from bridge.model.variant import Property, Provider, StaticProvider, VariantMetadata
-from bridge.translate.families.arena import Arena
+from bridge.translate.families.arena import Arena, Difference
 from bridge.translate.families.contexts import contexts_of
 from bridge.translate.families.labels import labels
+from bridge.translate.families.narrowing import narrowed
 from bridge.translate.families.python_hull import union
 from bridge.translate.families.slots import Candidate, Slot, arrange, decisions
 
@@ -64,7 +65,10 @@ def plan_family(
     Raises:
         Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB324`).
     """
-    arenas = [Arena(context, builds) for context in contexts_of([build.tags for build in builds])]
+    pythons = {build.filename: requires_python.get(build.filename, SpecifierSet()) for build in builds}
+    builds = narrowed(builds, pythons)
+    contexts = contexts_of([build.tags for build in builds], pythons.values())
+    arenas = [Arena(context, builds, pythons) for context in contexts]
     told_apart = _told_apart(arenas, axes)
     candidates = {
         build.filename: Candidate(
@@ -74,28 +78,29 @@ def plan_family(
     }
     shadowed = _shadowed(arenas, candidates)
     kept = [candidate for candidate in candidates.values() if candidate.build.filename not in shadowed]
-    wanted = _one_requires_python(kept, arenas, requires_python)
-    contexts = [
-        list(decisions([each for each in kept if each.build.filename in arena.filenames])) for arena in arenas
-    ]
+    by_name = {each.build.filename: each for each in kept}
     slots = arrange(
-        contexts,
+        [
+            list(decisions([by_name[build.filename] for build in arena.builds if build.filename in by_name]))
+            for arena in arenas
+        ],
         together=lambda at, one, other: arenas[at].together(one.requires, one.build, other.requires, other.build),
         share=lambda at, one, other: arenas[at].tags_prefer(one.build, other.build),
     )
     escaped = canonicalize_name(name).replace("-", "_")
     plain = _plain_members(arenas, kept, f"{escaped}-{version}")
     attempt, differing = _best_attempt(slots, arenas, shadowed, plain, axes, f"{escaped}-{version}")
+    _refuse_wrong_python(differing, pythons)
     losses = [
         loss
         for each in kept
         for loss in properties_of(each.requires, _stated(each, axes), axes, subject=each.build.filename)[1]
     ]
-    losses.extend(Loss(Code.SELECTION, conda, f"{wheel} is chosen on {host}") for conda, wheel, host in differing)
+    losses.extend(Loss(Code.SELECTION, each.conda, f"{each.wheel} is chosen on {each.host}") for each in differing)
     return Family(
         name=escaped,
         version=version,
-        requires_python=wanted,
+        requires_python=union(pythons[each.build.filename] for each in kept),
         metadata=attempt.metadata,
         members=tuple(sorted(attempt.members, key=lambda member: member.filename)),
         shadowed=dict(sorted(shadowed.items())),
@@ -139,20 +144,15 @@ def _last(winners: Mapping[str, str], filename: str, lost: set[str]) -> str:
     return filename
 
 
-def _one_requires_python(
-    kept: Sequence[Candidate], arenas: Sequence[Arena], requires_python: Mapping[str, SpecifierSet]
-) -> SpecifierSet:
-    stated = {each.build.filename: requires_python.get(each.build.filename, SpecifierSet()) for each in kept}
-    for arena in arenas:
-        own = [build for build in arena.builds if build.filename in stated]
-        for one, other in zip(own, own[1:], strict=False):
-            if arena.restricted(stated[one.filename]) != arena.restricted(stated[other.filename]):
-                message = (
-                    f"requires Python {stated[one.filename] or 'of any version'}, but {other.filename} requires "
-                    f"{stated[other.filename] or 'any'}; a release has one requirement"
-                )
-                raise Unrepresentable(Code.PYTHON_DIFFERS, message, subject=one.filename, field="depends")
-    return union(stated.values())
+def _refuse_wrong_python(differing: Iterable[Difference], pythons: Mapping[str, SpecifierSet]) -> None:
+    """A release has one Requires-Python; where tags cannot say the rest, a client would take what does not run."""
+    for each in differing:
+        if not each.python_admitted:
+            message = (
+                f"requires Python {pythons[each.conda] or 'of any version'}, and {each.wheel}, which requires "
+                f"{pythons[each.wheel]}, would be chosen in its place; a release has one requirement"
+            )
+            raise Unrepresentable(Code.PYTHON_DIFFERS, message, subject=each.conda, field="depends")
 
 
 def _stated(candidate: Candidate, axes: Axes) -> Mapping[str, str]:
@@ -167,9 +167,9 @@ def _best_attempt(
     plain: Sequence[FamilyMember],
     axes: Axes,
     stem: str,
-) -> tuple[_Attempt, list[tuple[str, str, str]]]:
+) -> tuple[_Attempt, list[Difference]]:
     """The first way to state the slots with which both sides agree, else the one with the fewest differences."""
-    best: tuple[_Attempt, list[tuple[str, str, str]]] | None = None
+    best: tuple[_Attempt, list[Difference]] | None = None
     for place in (None, -1, 0):
         attempt = _attempt(slots, axes, plain, stem, priority=place)
         if attempt is None:

@@ -199,7 +199,3 @@ def signed(path: Path) -> Path:
     return write(path, files={**FILES, f"{RECORD}.jws": b"{}"}, content=record())
 
 
-def crc(path: Path, name: str) -> int:
-    """CRC-32 of a member's content."""
-    with zipfile.ZipFile(path) as archive:
-        return zlib.crc32(archive.read(name))
