@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.inputs import Input, expand
-from bridge.channel.repodata import open_channel
+from bridge.channel.repodata import Channel, open_channel
 from bridge.channel.staging import Staged, failed, publish
+from bridge.channel.variants import make_families
 from bridge.channel.workshop import Settings, Workshop
 from bridge.errors import BridgeError, Code, Unsupported
 from bridge.formats.conda.artifact import open_artifact
@@ -112,9 +113,16 @@ def convert(
         raise Unsupported(Code.OUTPUT_TAKEN, message, subject=str(directory)) from error
     try:
         staged = _run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
-        return Report(publish(staged, directory))
+        families, indexes = make_families(staged, lambda: _opened(settings), staging)
+        for index in indexes:
+            index.replace(directory / index.name)
+        return Report(publish(families, directory))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _opened(settings: Settings) -> list[Channel]:
+    return [open_channel(location, subdirs=settings.subdirs) for location in settings.channels]
 
 
 def settings_for(
@@ -212,7 +220,7 @@ def _attempt(workshop: Workshop, item: Input, staging: Path, number: int) -> Sta
         shutil.rmtree(directory, ignore_errors=True)
         return Staged(internal_error(item.label, error))
     outcome = Outcome(item.label, Status.CONVERTED, outputs=(made.output,), losses=made.losses)
-    return Staged(outcome, made.rank)
+    return Staged(outcome, made.rank, made.build)
 
 
 def internal_error(label: str, error: Exception) -> Outcome:

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from bridge.channel.candidate import Candidate
 from bridge.channel.grid import Axis, Grid, grid_of
 from bridge.channel.solve import required_name
-from bridge.channel.universe import Candidate, Universe, exact_spec
+from bridge.channel.universe import Universe, exact_spec
 from bridge.errors import Unrepresentable
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.microarchitectures import aarch64_version, includes, x86_64_level

@@ -21,7 +21,8 @@ from bridge.mapping.matchspec import parse_spec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bridge.channel.universe import Candidate, Universe
+    from bridge.channel.candidate import Candidate
+    from bridge.channel.universe import Universe
 
 #: (has no track_features, version): of the best candidate of a requirement, greater is better.
 _Best = tuple[bool, rattler.Version]

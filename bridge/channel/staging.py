@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+from packaging.tags import Tag
+from packaging.version import Version
+
 from bridge.errors import BridgeError, Code, InvalidInput, Unrepresentable, Unsupported
-from bridge.model.conda import CondaName
+from bridge.model.conda import CondaName, IndexJson
 from bridge.model.plan import Outcome, Output, Status
 
 
@@ -33,11 +37,25 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedBuild:
+    """What is known about the build behind a wheel that waits in the staging directory."""
+
+    #: of the project, escaped as in file names.
+    name: str
+    version: Version
+    #: the record in force of the conda build.
+    index: IndexJson
+    tags: frozenset[Tag]
+    requires_python: SpecifierSet
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
-    """An outcome whose outputs still lie in the staging directory; `rank` is None where there are none."""
+    """An outcome whose outputs still lie in the staging directory; `rank` and `build` are None where there are none."""
 
     outcome: Outcome
     rank: Rank | None = None
+    build: StagedBuild | None = None
 
 
 def failed(label: str, error: BridgeError) -> Outcome:

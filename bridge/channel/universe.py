@@ -12,7 +12,6 @@ import json
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 import rattler
 from rattler.exceptions import SolverError
 
+from bridge.channel.candidate import Candidate
 from bridge.channel.solve import required_name
+from bridge.channel.wellknown import WELL_KNOWN, well_known
 from bridge.errors import Code, Unrepresentable
 
 if TYPE_CHECKING:
@@ -34,14 +35,6 @@ if TYPE_CHECKING:
 
 _URL: Final = "https://universe.invalid/"
 _EXPLANATION_LENGTH: Final = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One package file that can be chosen."""
-
-    filename: str
-    index: IndexJson
 
 
 class Universe:
@@ -76,6 +69,12 @@ class Universe:
             for name in channel.names:
                 if name not in self._by_name and (found := self._found(channel, name)):
                     self._by_name[name] = found
+        if complete:
+            for name in WELL_KNOWN:
+                present = self._by_name.get(name, ())
+                versions = {candidate.index.version for candidate in present}
+                added = [each for each in well_known(name) if each.index.version not in versions]
+                self._by_name[name] = (*present, *added)
         self._by_place = {
             (candidate.index.subdir, candidate.filename): candidate
             for candidates in self._by_name.values()

@@ -18,7 +18,7 @@ from bridge.channel.pressing import PressedArtifact
 from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import Channel, ChannelRecord, open_channel
 from bridge.channel.solve import required_name, resolve
-from bridge.channel.staging import Rank
+from bridge.channel.staging import Rank, StagedBuild
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.conda.remote import download, open_remote
@@ -60,6 +60,7 @@ class Made:
     output: Output
     losses: tuple[Loss, ...]
     rank: Rank
+    build: StagedBuild
 
 
 class Workshop:
@@ -116,7 +117,8 @@ class Workshop:
                 compression=compression,
                 threads=threads,
             )
-            return Made(output, plan.losses, _rank(request))
+            build = StagedBuild(plan.escaped_name, plan.version, request.index, plan.tags, plan.requires_python)
+            return Made(output, plan.losses, _rank(request), build)
 
     @contextmanager
     def _opened(self, item: Input) -> Iterator[tuple[CondaArtifact, ChannelRecord | None]]:

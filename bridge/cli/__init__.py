@@ -5,31 +5,36 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 import click
 
 from bridge._version import __version__
-from bridge.cli.convert import convert_command
-from bridge.cli.demo import demo_command
-from bridge.cli.host import host_command
-from bridge.cli.index import index_command
-from bridge.cli.inspect import inspect_command
-from bridge.cli.variant import variant_command
 from bridge.errors import BridgeError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+#: in the order of `--help`; `bridge.cli.NAME` holds `NAME_command`.
+_COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "variant", "demo")
+
+
+class _Commands(click.Group):
+    """Imports a command when it is called: what one of them needs may take longer to import than another runs."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"bridge.cli.{cmd_name}"), f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="conda-bridge")
 def cli() -> None:
     """Convert conda packages to Python wheels, with nothing lost in silence."""
-
-
-cli.add_command(convert_command)
-cli.add_command(inspect_command)
-cli.add_command(index_command)
-cli.add_command(host_command)
-cli.add_command(variant_command)
-cli.add_command(demo_command)
 
 
 def main() -> None:

@@ -13,10 +13,9 @@ from bridge.cli.options import (
     compression_option,
     conversion_options,
     jobs_option,
-    json_option,
-    print_json,
     verbosity_options,
 )
+from bridge.cli.output import json_option, print_json
 from bridge.formats.wheel.compression import Compression
 from bridge.model.plan import Layout, Outcome, Status
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from bridge.cli.options import json_option, print_json
+from bridge.cli.output import json_option, print_json
 from bridge.errors import BridgeError
 from bridge.mapping.hosts import NAMES, Setting, parse_set, with_settings
 from bridge.select.detect import detect

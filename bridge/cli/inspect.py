@@ -8,7 +8,8 @@ from typing import Any, Final
 import click
 
 from bridge.channel.inspect import inspect
-from bridge.cli.options import conversion_options, json_option, print_json
+from bridge.cli.options import conversion_options
+from bridge.cli.output import json_option, print_json
 from bridge.model.plan import Layout, Status
 
 #: every other status is 1, an input that would not be converted.

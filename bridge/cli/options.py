@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,11 +77,6 @@ def _checked_prefix(_context: click.Context, _parameter: click.Parameter, value:
         raise click.BadParameter(error.message) from error
 
 
-def json_option(command: _Command) -> _Command:
-    """Add `--json`: one document on standard output, and nothing else there."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
-
-
 def verbosity_options(command: _Command) -> _Command:
     """Add `-q` and `-v`."""
     command = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")(command)
@@ -109,8 +103,3 @@ def compression_option(command: _Command) -> _Command:
         show_default=True,
         help="Size against speed of the wheels.",
     )(command)
-
-
-def print_json(document: Mapping[str, Any]) -> None:
-    """Print one document in a form that is stable and readable."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from bridge.cli.host import host_settings
-from bridge.cli.options import json_option, print_json
+from bridge.cli.output import json_option, print_json
 from bridge.errors import BridgeError
 from bridge.mapping.hosts import NAMES, Setting, with_settings
 from bridge.select.detect import detect_host

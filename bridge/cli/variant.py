@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.options import json_option, print_json
+from bridge.cli.output import json_option, print_json
 from bridge.errors import BridgeError
-from bridge.formats.wheel.variant_check import check_files
 from bridge.formats.wheel.variant_edit import make_variant, undo_variant
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.formats.wheel.variant_rules import validate
@@ -77,7 +76,7 @@ def make_command(
     if label is None or is_null != (label == NULL_LABEL):
         raise click.UsageError(f"--label is needed with --property, and {NULL_LABEL!r} is the label of --null alone")
     metadata = _metadata(label, frozenset(map(_property, properties)), like)
-    fatal = [problem for problem in validate(metadata, "--property") if problem.fatal]
+    fatal = [problem for problem in validate(metadata, "--property", reference=False) if problem.fatal]
     if fatal:
         raise click.UsageError(str(fatal[0]))
     _run(context, wheels, output, lambda wheel: make_variant(wheel, output, label, metadata), as_json, "make")
@@ -99,6 +98,8 @@ def undo_command(context: click.Context, wheels: tuple[Path, ...], output: Path,
 @click.pass_context
 def check_command(context: click.Context, paths: tuple[Path, ...], as_json: bool) -> None:
     """Check wheels, -variants.json files, and directories of both, as strictly as the strictest client."""
+    from bridge.formats.wheel.variant_check import check_files  # needs more than the other two commands
+
     files = [file for path in paths for file in (path.iterdir() if path.is_dir() else (path,))]
     problems = check_files(files)
     if as_json:

@@ -161,7 +161,7 @@ def label_parts(
             parts.append(toolkit)
         elif requirement.cuda.lower is not None:
             parts.append(f"{label}{requirement.cuda.lower.major}{requirement.cuda.lower.minor}")
-        else:
+        elif requirement.cuda.upper is None:
             parts.append(label)
         if requirement.cuda.upper is not None:
             parts.append(f"lt{requirement.cuda.upper.major}{requirement.cuda.upper.minor}")

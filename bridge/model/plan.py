@@ -150,6 +150,18 @@ class WheelPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """Which variant of its release a wheel is (PEP 825)."""
+
+    label: str
+    #: `namespace :: feature :: value`, sorted.
+    properties: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"label": self.label, "properties": list(self.properties)}
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One file that a conversion wrote."""
 
@@ -158,6 +170,7 @@ class Output:
     sha256: str
     size: int
     source: Origin
+    variant: Variant | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -165,7 +178,7 @@ class Output:
             "filename": self.filename,
             "sha256": self.sha256,
             "size": self.size,
-            "variant": None,
+            "variant": None if self.variant is None else self.variant.to_json(),
             "source": {"filename": self.source.filename, "sha256": self.source.sha256},
         }
 

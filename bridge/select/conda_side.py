@@ -13,8 +13,9 @@ from typing import Protocol
 
 import rattler
 
+from bridge.channel.candidate import Candidate
 from bridge.channel.solve import required_name
-from bridge.channel.universe import Candidate, Universe
+from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Unrepresentable
 from bridge.mapping.python import python_support
 from bridge.model.conda import IndexJson

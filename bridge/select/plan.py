@@ -9,9 +9,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.version import Version
 
+from bridge.channel.candidate import Candidate
 from bridge.channel.effective import HostRequirements
 from bridge.channel.preference import Preference
-from bridge.channel.universe import Candidate, Universe
+from bridge.channel.universe import Universe
 from bridge.errors import BridgeError
 from bridge.mapping.axes import Axes, choices_of, load_axes
 from bridge.mapping.names import Evidence, NameMapper

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
-from bridge.channel.universe import Candidate, Universe
+from bridge.channel.candidate import Candidate
+from bridge.channel.universe import Universe
 from bridge.mapping.hosts import host_tags, supported_features, virtual_packages
 from bridge.mapping.versions import to_pep440
 from bridge.model.family import Build

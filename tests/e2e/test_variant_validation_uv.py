@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.tags import parse_tag
-from tests.support.variant_cases import BROKEN, REPEATED, SOUND, encoded
 
 from bridge.errors import InvalidInput
 from bridge.formats.wheel.edit import rewrite_wheel
@@ -19,6 +18,7 @@ from bridge.formats.wheel.variant_json import parse_variant_json, write_variant_
 from bridge.formats.wheel.wheel_file import format_wheel_file
 from bridge.formats.wheel.writer import WheelWriter
 from bridge.model.variant import Property, StaticProvider, VariantMetadata
+from tests.support.variant_cases import BROKEN, REPEATED, SOUND, encoded
 
 if TYPE_CHECKING:
     from pathlib import Path

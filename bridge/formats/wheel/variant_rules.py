@@ -49,12 +49,15 @@ class Problem:
         }
 
 
-def validate(metadata: VariantMetadata, subject: str | None = None) -> tuple[Problem, ...]:
+def validate(
+    metadata: VariantMetadata, subject: str | None = None, *, reference: bool = True
+) -> tuple[Problem, ...]:
     """Everything that is wrong with the metadata of a release or a wheel, before it is written or after it was read.
 
     Args:
         metadata: to be held against the rules of the strictest clients, uv and variantlib.
         subject: file name, for messages.
+        reference: ask variantlib too, whose import takes longer than all else here.
 
     Returns:
         Problems, fatal ones first; a fatal one keeps some client from using a variant.
@@ -64,8 +67,8 @@ def validate(metadata: VariantMetadata, subject: str | None = None) -> tuple[Pro
     except InvalidInput as error:
         return (replace(Problem.of(error), subject=subject),)
     found = [*_unusable(metadata), *_questionable(metadata)]
-    if not any(problem.fatal for problem in found) and (objection := _reference_objection(metadata)) is not None:
-        found.insert(0, Problem(Code.VARIANT_SCHEMA, f"variantlib refuses the metadata: {objection}"))
+    if reference and not any(problem.fatal for problem in found):
+        found[:0] = _reference_objections(metadata)
     return tuple(replace(problem, subject=subject) for problem in found)
 
 
@@ -159,9 +162,9 @@ def _never_supported(provider: Provider, each: Property) -> bool:
     return isinstance(provider, StaticProvider) and each.value not in provider.features.get(each.feature, ())
 
 
-def _reference_objection(metadata: VariantMetadata) -> str | None:
+def _reference_objections(metadata: VariantMetadata) -> Iterator[Problem]:
     """What variantlib, the reference implementation, has against the metadata."""
-    # Imported here: it is needed by few commands. It logs what it also raises.
+    # It logs what it also raises.
     logging.getLogger("variantlib").addHandler(logging.NullHandler())
     from variantlib.errors import ValidationError
     from variantlib.variants_json import VariantsJson
@@ -169,8 +172,7 @@ def _reference_objection(metadata: VariantMetadata) -> str | None:
     try:
         VariantsJson(variant_document(metadata))
     except ValidationError as error:
-        return str(error)
-    return None
+        yield Problem(Code.VARIANT_SCHEMA, f"variantlib refuses the metadata: {error}")
 
 
 def _same(one: Provider, other: Provider) -> bool:

@@ -52,6 +52,11 @@ class Arena:
         self._places = {
             build.filename: [context.place(build.tags, host) for host in self._hosts] for build in self.builds
         }
+        self._ranks = {build.filename: rank for rank, build in enumerate(self.builds)}
+        self._winners = [
+            next((build.filename for build in self._admitted if installable(build.requires, host)), None)
+            for host in self._hosts
+        ]
         self._masks: dict[HostRequirement, int] = {}
 
     def winners(self, rivals: Sequence[Build]) -> Iterator[tuple[Build, Build]]:
@@ -66,10 +71,21 @@ class Arena:
         """Whether some machine can use both builds with these requirements."""
         return bool(self._usable(one, build) & self._usable(other, rival))
 
-    def tags_prefer(self, better: Build, worse: Build) -> bool:
-        """Whether, wherever a client can choose between two wheels of one variant, tags make it take the first."""
-        both = zip(self._places[better.filename], self._places[worse.filename], strict=True)
-        return all(one is None or other is None or one < other for one, other in both)
+    def may_share(self, one: Build, other: Build) -> bool:
+        """Whether one variant can stand for both builds: wherever conda takes one of them and a client finds both,
+        tags must make the client take the same."""
+        if one is other or not {one.filename, other.filename} <= self.filenames:
+            return True
+        better, worse = sorted((one, other), key=lambda build: self._ranks[build.filename])
+        for winner, mine, theirs in zip(
+            self._winners, self._places[better.filename], self._places[worse.filename], strict=True
+        ):
+            if winner is not None and mine is not None and theirs is not None:
+                if winner == better.filename and mine >= theirs:
+                    return False
+                if winner == worse.filename and theirs >= mine:
+                    return False
+        return True
 
     def portable(self, builds: Iterable[Build]) -> list[Build]:
         """What a client without variants is offered: of the builds that ask for least, conda's first one, and more of
@@ -90,7 +106,7 @@ class Arena:
         """Machines on which conda takes a build and a client another one."""
         mine = [member for member in members if member.source in self.filenames]
         for at, host in enumerate(self._hosts):
-            conda = next((build.filename for build in self._admitted if installable(build.requires, host)), None)
+            conda = self._winners[at]
             if conda is None:
                 continue
             usable = [(place, each) for each in mine if (place := self._places[each.source][at]) is not None]

@@ -85,7 +85,7 @@ def plan_family(
             for arena in arenas
         ],
         together=lambda at, one, other: arenas[at].together(one.requires, one.build, other.requires, other.build),
-        share=lambda at, one, other: arenas[at].tags_prefer(one.build, other.build),
+        share=lambda at, one, other: arenas[at].may_share(one.build, other.build),
     )
     escaped = canonicalize_name(name).replace("-", "_")
     plain = _plain_members(arenas, kept, f"{escaped}-{version}")
@@ -100,7 +100,7 @@ def plan_family(
     return Family(
         name=escaped,
         version=version,
-        requires_python=union(pythons[each.build.filename] for each in kept),
+        requires_python=_requires_python(kept, pythons),
         metadata=attempt.metadata,
         members=tuple(sorted(attempt.members, key=lambda member: member.filename)),
         shadowed=dict(sorted(shadowed.items())),
@@ -142,6 +142,12 @@ def _last(winners: Mapping[str, str], filename: str, lost: set[str]) -> str:
     while (filename := winners[filename]) in lost and filename not in seen:
         seen.add(filename)
     return filename
+
+
+def _requires_python(kept: Sequence[Candidate], pythons: Mapping[str, SpecifierSet]) -> SpecifierSet:
+    """What any of the wheels requires; where tags name every Python, only from the first to the last."""
+    generic = any(tag.abi == "none" for each in kept for tag in each.build.tags)
+    return union((pythons[each.build.filename] for each in kept), holes=generic)
 
 
 def _refuse_wrong_python(differing: Iterable[Difference], pythons: Mapping[str, SpecifierSet]) -> None:
@@ -193,13 +199,15 @@ def _attempt(
         priority: where the tie-breaker stands among the namespaces: -1 last, 0 first, None nowhere.
     """
     stated: list[tuple[frozenset[Property], Sequence[str]]] = []
+    portable = {member.source for member in plain}
     for number, slot in enumerate(slots, start=1):
         first = slot.candidates[0]
         choices = _stated(first, axes)
         properties = properties_of(first.requires, choices, axes, subject=first.build.filename)[0]
         parts, weak = label_parts(first.requires, choices, axes)
-        # Without any property a variant is after all others anyway.
-        if priority is not None and (properties or number < len(slots)):
+        # Without any property a variant comes after all others anyway, and is the same as a wheel without a label.
+        last = number == len(slots) and all(each.build.filename in portable for each in slot.candidates)
+        if priority is not None and (properties or not last):
             properties |= {Property(PRIORITY, _ORDER, str(number))}
         stated.append((properties, parts or weak or (_ANY,)))
     property_sets = [properties for properties, _ in stated]

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import reduce
 
 from packaging.specifiers import SpecifierSet
 
 from bridge.mapping import intervals
 
 
-def union(requirements: Iterable[SpecifierSet]) -> SpecifierSet:
-    """The narrowest specifiers that admit what any of the requirements admits; empty where one admits everything."""
+def union(requirements: Iterable[SpecifierSet], *, holes: bool) -> SpecifierSet:
+    """The narrowest specifiers that admit what any of the requirements admits; empty where one admits everything.
+
+    Args:
+        holes: whether versions in between that no requirement admits are left out.
+    """
     distinct = sorted(set(requirements), key=str)
     if len(distinct) == 1:
         return distinct[0]
-    sets = [
-        reduce(intervals.intersect, (intervals.of_specifier(each) for each in sorted(one, key=str)), intervals.ALL)
-        for one in distinct
-    ]
-    return SpecifierSet(intervals.spell(intervals.unite(sets)))
+    found = intervals.unite(map(_intervals, distinct))
+    if not holes:
+        found = (intervals.Interval(found[0].low, found[-1].high),)
+    return SpecifierSet(intervals.spell(found))
+
+
+def _intervals(requirement: SpecifierSet) -> intervals.Intervals:
+    found: intervals.Intervals = intervals.ALL
+    for each in sorted(requirement, key=str):
+        found = intervals.intersect(found, intervals.of_specifier(each))
+    return found

@@ -37,6 +37,10 @@ class Slot:
     #: slots that come later wherever both can be used.
     before: set[int] = field(default_factory=set)
 
+    def has(self, candidate: Candidate) -> bool:
+        """Whether the build is in the slot."""
+        return any(each.build.filename == candidate.build.filename for each in self.candidates)
+
 
 def decisions(ranked: Sequence[Candidate]) -> Iterator[Candidate]:
     """The order of one context as a list of which the first entry that fits decides.
@@ -66,8 +70,7 @@ def arrange(
     Args:
         contexts: the decisions of each.
         together: whether some machine of the context (by position) can use both, so that their order matters.
-        share: whether within a context two candidates that state the same may share a slot, because tags decide
-            between them as conda does.
+        share: whether in a context two builds can have one variant, because tags decide between them as conda does.
     """
     slots: list[Slot] = []
     by_statement: dict[object, list[int]] = {}
@@ -75,23 +78,26 @@ def arrange(
         placed: list[tuple[int, Candidate]] = []
         for candidate in ranked:
             earlier = {slot for slot, other in placed if together(context, other, candidate)}
-            choices = by_statement.setdefault(candidate.statement, [])
+            same = by_statement.setdefault(candidate.statement, [])
+            # A build that is in a slot already is seen there from this context too.
+            same.sort(key=lambda each: (not slots[each].has(candidate), each))
             slot = next(
                 (
                     each
-                    for each in choices
+                    for each in same
                     if _fits(slots, each, earlier - {each})
-                    and all(share(context, other, candidate) for used, other in placed if used == each)
+                    and all(share(context, other, candidate) for other in slots[each].candidates)
                 ),
                 None,
             )
             if slot is None:
                 slot = len(slots)
                 slots.append(Slot())
-                choices.append(slot)
+                same.append(slot)
             for other_slot in earlier - {slot}:
                 slots[other_slot].before.add(slot)
-            slots[slot].candidates.append(candidate)
+            if not slots[slot].has(candidate):
+                slots[slot].candidates.append(candidate)
             placed.append((slot, candidate))
     return [slots[at] for at in _sorted(slots)]
 

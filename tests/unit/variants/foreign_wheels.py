@@ -7,9 +7,10 @@ import hashlib
 import io
 import struct
 import zipfile
-import zlib
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
+
+from bridge.model.variant import Property, StaticProvider, VariantMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 NAME = "odd-1.0-py3-none-any.whl"
 DIST_INFO = "odd-1.0.dist-info"
 RECORD = f"{DIST_INFO}/RECORD"
+MEMBER = f"{DIST_INFO}/variant.json"
 FILES: Mapping[str, bytes] = {
     "odd/__init__.py": b"x = 1\n" * 50,
     "odd/E=1,N=14336.json": b'{"a": 1}' * 30,
@@ -26,6 +28,16 @@ FILES: Mapping[str, bytes] = {
     f"{DIST_INFO}/METADATA": b"Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n",
     f"{DIST_INFO}/WHEEL": b"Wheel-Version: 1.0\nGenerator: odd\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 }
+#: of a release whose variants the wheels may become.
+METADATA = VariantMetadata(
+    ("blas",),
+    {"blas": StaticProvider({"library": ("mkl", "openblas")})},
+    {
+        "null": frozenset(),
+        "mkl": frozenset({Property("blas", "library", "mkl")}),
+        "a_long_label.1": frozenset({Property("blas", "library", "openblas")}),
+    },
+)
 
 
 def record(files: Mapping[str, bytes] = FILES, line_end: str = "\n") -> bytes:
@@ -102,7 +114,7 @@ def with_wide_directory(path: Path) -> Path:
     """An archive whose directory gives sizes and offsets in zip64 fields that it does not need."""
     write(path)
     data = path.read_bytes()
-    _, _, _, _, count, size, offset, _ = struct.unpack("<4sHHHHLLH", data[-22:])
+    _, _, _, _, count, _, offset, _ = struct.unpack("<4sHHHHLLH", data[-22:])
     directory = b""
     at = offset
     for _ in range(count):
@@ -197,5 +209,3 @@ def streamed(path: Path) -> Path:
 def signed(path: Path) -> Path:
     """A wheel with a signature of its RECORD."""
     return write(path, files={**FILES, f"{RECORD}.jws": b"{}"}, content=record())
-
-

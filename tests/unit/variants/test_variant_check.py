@@ -8,15 +8,14 @@ from pathlib import Path
 
 import foreign_wheels
 import pytest
-from foreign_wheels import DIST_INFO, FILES, NAME
-from test_variant_edit import MEMBER, METADATA
-from tests.support.variant_cases import SOUND, encoded
+from foreign_wheels import DIST_INFO, FILES, MEMBER, METADATA, NAME
 
 from bridge.errors import Code
 from bridge.formats.wheel.variant_check import check_files, check_wheel
 from bridge.formats.wheel.variant_edit import make_variant, relabel
 from bridge.formats.wheel.variant_json import for_label, write_variant_json
 from bridge.model.variant import StaticProvider, VariantMetadata
+from tests.support.variant_cases import SOUND, encoded
 
 INDEX = "odd-1.0-variants.json"
 GOLDEN = Path(__file__).parents[3].parent / "shared" / "facts" / "golden"

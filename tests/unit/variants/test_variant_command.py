@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import foreign_wheels
@@ -66,8 +67,6 @@ def test_the_null_variant_takes_the_providers_of_the_others(tmp_path: Path, whee
     )
     result = call("make", wheel, "-o", tmp_path, "--null", "--providers", like)
     assert result.exit_code == 0, result.output
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "odd-1.0-py3-none-any-null.whl") as archive:
         own = parse_variant_json(archive.read(f"{foreign_wheels.DIST_INFO}/variant.json"), "x", label="null")
     assert own.namespaces == ("own",)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import foreign_wheels
 import pytest
-from foreign_wheels import DIST_INFO, FILES, NAME, ODDITIES, RECORD
+from foreign_wheels import DIST_INFO, FILES, MEMBER, METADATA, NAME, ODDITIES, RECORD
 
 from bridge.errors import BridgeError, Code
 from bridge.formats.wheel import zip_splice
@@ -18,21 +18,10 @@ from bridge.formats.wheel.record import RecordEntry, parse_record
 from bridge.formats.wheel.variant_check import check_wheel
 from bridge.formats.wheel.variant_edit import make_variant, relabel, undo_variant
 from bridge.formats.wheel.variant_json import for_label, write_variant_json
-from bridge.model.variant import Property, StaticProvider, VariantMetadata
+from bridge.model.variant import VariantMetadata
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MEMBER = f"{DIST_INFO}/variant.json"
-METADATA = VariantMetadata(
-    ("blas",),
-    {"blas": StaticProvider({"library": ("mkl", "openblas")})},
-    {
-        "null": frozenset(),
-        "mkl": frozenset({Property("blas", "library", "mkl")}),
-        "a_long_label.1": frozenset({Property("blas", "library", "openblas")}),
-    },
-)
 
 
 @pytest.fixture

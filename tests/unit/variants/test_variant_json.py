@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.variant_cases import BROKEN, NAMESPACE, REPEATED, SOUND, document, encoded
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.variant_json import (
@@ -19,6 +19,7 @@ from bridge.formats.wheel.variant_json import (
 )
 from bridge.formats.wheel.variant_schema import LARGEST_FILE, SCHEMA_825, SCHEMA_850
 from bridge.model.variant import InertProvider, PluginProvider, Property, StaticProvider, VariantMetadata
+from tests.support.variant_cases import BROKEN, NAMESPACE, REPEATED, SOUND, document, encoded
 
 GOLDEN = Path(__file__).parents[3].parent / "shared" / "facts" / "golden"
 
@@ -69,11 +70,11 @@ def test_the_largest_file_is_read_in_reasonable_time(many: str) -> None:
             case["variants"] = {"x": {name: {} for name in names[:50_000]}}
         case _:
             case = "{" + ",".join(f'"k{number}":1' for number in range(count)) + ',"k149999":1}'
-    try:
+    if many == "repeated":
+        with pytest.raises(InvalidInput, match="k149999"):
+            parse_variant_json(encoded(case), "x")
+    else:
         parse_variant_json(encoded(case), "x")
-    except InvalidInput as error:
-        assert many == "repeated"  # noqa: PT017
-        assert "k149999" in error.message  # noqa: PT017
 
 
 def test_the_metadata_are_those_of_the_file() -> None:
@@ -163,8 +164,6 @@ def test_a_label_that_the_release_lacks_has_no_metadata() -> None:
 
 @pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden files are not beside the checkout")
 def test_golden_files_are_reproduced_byte_for_byte() -> None:
-    import zipfile
-
     data = (GOLDEN / "foo-1.0-variants.json").read_bytes()
     metadata = parse_variant_json(data, "foo-1.0-variants.json")
     assert write_variant_json(metadata) == data

@@ -6,7 +6,6 @@ import logging
 from dataclasses import replace
 
 import pytest
-from tests.support.variant_cases import SOUND, encoded
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.variant_json import for_label, parse_variant_json
@@ -19,6 +18,7 @@ from bridge.model.variant import (
     StaticProvider,
     VariantMetadata,
 )
+from tests.support.variant_cases import SOUND, encoded
 
 MKL = Property("blas", "library", "mkl")
 OPENBLAS = Property("blas", "library", "openblas")
