@@ -71,13 +71,21 @@ def main() -> None:
                 if contender == "ours, undo" and sha256(result) != sha256(wheel):
                     sys.exit("undo did not restore the wheel")
                 result.unlink()
-    medians = {contender: statistics.median(each) for contender, each in times.items()}
-    start = statistics.median(timed([sys.executable, "-m", "bridge", "--version"]) for _ in range(arguments.rounds))
-    for contender, median in medians.items():
-        print(f"{contender:<26} {median:8.3f} s")
-    print(f"{'ours, start alone':<26} {start:8.3f} s")
-    work, whole = medians["ours, make"], medians["variantlib, make-variant"]
-    print(f"ratio, whole processes: {whole / work:.0f} times faster")
+        starts = {
+            "ours, make": ours("make", wheel, directory, "--help"),
+            "variantlib, make-variant": [str(peer), "make-variant", "--help"],
+        }
+        start = {
+            contender: statistics.median(timed(command) for _ in range(arguments.rounds))
+            for contender, command in starts.items()
+        }
+    whole = {contender: statistics.median(each) for contender, each in times.items()}
+    for contender, median in whole.items():
+        of_which = f", of which {start[contender]:.3f} s to start" if contender in start else ""
+        print(f"{contender:<26} {median:8.3f} s{of_which}")
+    work = {contender: whole[contender] - start[contender] for contender in start}
+    for title, seconds in (("whole processes", whole), ("work alone", work)):
+        print(f"{title}: {seconds['variantlib, make-variant'] / seconds['ours, make']:.0f} times faster")
 
 
 def ours(verb: str, wheel: Path, out: Path, *options: str) -> list[str]:

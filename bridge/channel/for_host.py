@@ -25,10 +25,9 @@ from bridge.formats.wheel.filename import drop_label, parse_wheel_filename
 from bridge.formats.wheel.variant_edit import undo_variant
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.limits import DEFAULT_LIMITS
-from bridge.mapping.hosts import host_tags, supported_features
 from bridge.model.host import Host
 from bridge.select.intent import NO_INTENT, Intent, applied
-from bridge.select.wheel_side import WheelMachine, WheelOffer, WheelRelease, ranked
+from bridge.select.wheel_side import WheelMachine, WheelOffer, WheelRelease, ranked, wheel_machine
 
 #: minors of Python 3 that an index is made for.
 _MINORS: Final = range(8, 16)
@@ -76,9 +75,7 @@ def write_for_host(
     target = directory if out is None else out
     target.mkdir(parents=True, exist_ok=True)
     listed, rejected = collect(directory)
-    machines = [
-        WheelMachine(host_tags(host, (3, minor)), supported_features(host), (3, minor)) for minor in _MINORS
-    ]
+    machines = [wheel_machine(host, (3, minor)) for minor in _MINORS]
     chosen: list[PlainWheel] = []
     without: list[str] = []
     fresh = Path(tempfile.mkdtemp(prefix=f".{FOR_HOST}-", dir=target))

@@ -13,7 +13,6 @@ import click
 from bridge._version import __version__
 from bridge.errors import BridgeError
 
-
 #: in the order of `--help`; `bridge.cli.NAME` holds `NAME_command`.
 _COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "variant", "demo")
 

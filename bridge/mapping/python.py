@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from packaging.specifiers import Specifier, SpecifierSet
@@ -60,10 +61,15 @@ class PythonSupport:
     @property
     def minors(self) -> tuple[tuple[int, int], ...]:
         """The minor versions of Python that `requires_python` admits."""
-        wanted = self.requires_python.to_range()
-        return tuple(
-            minor for minor in _MINORS if not wanted.is_disjoint(SpecifierSet(f"=={minor[0]}.{minor[1]}.*").to_range())
-        )
+        return _admitted(self.requires_python)
+
+
+@lru_cache(maxsize=4096)
+def _admitted(requires_python: SpecifierSet) -> tuple[tuple[int, int], ...]:
+    wanted = requires_python.to_range()
+    return tuple(
+        minor for minor in _MINORS if not wanted.is_disjoint(SpecifierSet(f"=={minor[0]}.{minor[1]}.*").to_range())
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
 
 import rattler
 
@@ -18,8 +19,14 @@ from bridge.channel.solve import required_name
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Unrepresentable
 from bridge.mapping.python import python_support
-from bridge.model.conda import IndexJson
+from bridge.model.conda import CondaName, CondaVersion, IndexJson, Subdir
 from bridge.model.host import VirtualPackage
+
+
+#: versions of Python that packages of today's channels are for.
+_PYTHONS: Final = ((2, 7), *((3, minor) for minor in range(3, 20)))
+#: the ABI of an ordinary CPython.
+_CPYTHON: Final = re.compile(r"cp[0-9]+(?:mu?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +46,31 @@ class Solver(Protocol):
 
 
 class CondaSide:
-    """The solver's choices among the builds of one project on many hosts."""
+    """The solver's choices among the builds of one project for one Python, on many hosts."""
 
-    def __init__(self, universe: Universe, builds: Sequence[Candidate], solver: Solver | None = None) -> None:
+    def __init__(
+        self,
+        universe: Universe,
+        builds: Sequence[Candidate],
+        python: tuple[int, int],
+        solver: Solver | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             universe: every candidate, the builds among them.
-            builds: of one project, not empty; others of its name are left out of account.
+            builds: of one project, for any Python: what they have in common decides between equals. Others of its
+                name are left out of account.
+            python: what is installed with them, `python X.Y.*`. Where the universe has none, only the builds for it
+                are asked about.
             solver: rattler, over `universe`, where None.
         """
         self._universe = universe
-        self._builds = {build.filename: build for build in builds}
         self._solver: Solver = universe if solver is None else solver
+        wanted = f"python {python[0]}.{python[1]}.*"
+        self._more = [wanted] if universe.matching(wanted) else []
+        able = [build for build in builds if _is_possible(build.index, python, exactly=not self._more)]
+        self._builds = {build.filename: build for build in able}
         self._asked = tuple(map(rattler.MatchSpec, sorted(self._virtual_specs())))
         self._answers: dict[tuple[frozenset[str], tuple[bool, ...]], CondaChoice] = {}
 
@@ -64,8 +83,8 @@ class CondaSide:
         """
         chosen = frozenset(self._builds if among is None else self._builds.keys() & set(among))
         if not chosen:
-            return CondaChoice(None, "no build is left to choose from")
-        key = chosen, self._signature(machine)
+            return CondaChoice(None, "no build is for this Python")
+        key = chosen, self._signature(tuple(machine))
         if key not in self._answers:
             self._answers[key] = self._solve(chosen, machine)
         return self._answers[key]
@@ -74,30 +93,21 @@ class CondaSide:
         spec = one_of([self._builds[filename].index for filename in sorted(chosen)])
         name = next(iter(self._builds.values())).index.name
         try:
-            solution = self._solver.solve([spec], machine)
+            solution = self._solver.solve([spec, *self._more], machine)
         except Unrepresentable as error:
             return CondaChoice(None, error.message)
         return CondaChoice(next(each for each in solution if each.index.name == name))
 
-    def _signature(self, machine: Sequence[VirtualPackage]) -> tuple[bool, ...]:
+    def _signature(self, machine: tuple[VirtualPackage, ...]) -> tuple[bool, ...]:
         """Which of the requirements in reach the machine meets; a solver learns no more of it."""
-        records = [
-            rattler.PackageRecord(
-                name=each.name,
-                version=each.version,
-                build=rattler.BuildString(each.build),
-                build_number=0,
-                subdir=self._universe.subdir,
-            )
-            for each in machine
-        ]
+        records = _records(machine)
         return tuple(any(spec.matches(record) for record in records) for spec in self._asked)
 
     def _virtual_specs(self) -> set[str]:
         """Every requirement of a virtual package that a solution could come to include."""
         found: set[str] = set()
         seen: set[str] = set()
-        waiting = list(self._builds.values())
+        waiting = [*self._builds.values(), *(each for spec in self._more for each in self._universe.matching(spec))]
         while waiting:
             index = waiting.pop().index
             for spec in (*self._universe.depends(index), *index.constrains):
@@ -114,7 +124,18 @@ class CondaSide:
 
 def builds_for(candidates: Iterable[Candidate], python: tuple[int, int]) -> tuple[Candidate, ...]:
     """The candidates that a CPython of this version can use, and those that need no Python at all."""
-    return tuple(each for each in candidates if _admits(each.index, python))
+    return tuple(each for each in candidates if _is_possible(each.index, python, exactly=True))
+
+
+def pythons() -> tuple[Candidate, ...]:
+    """A CPython of every version, for universes that lack it: no build of a project depends on which it is."""
+    found = []
+    for major, minor in _PYTHONS:
+        for build in (f"1_cp{major}{minor}", "0_cpython"):
+            version = CondaVersion(f"{major}.{minor}.99")
+            index = IndexJson(CondaName("python"), version, build, 0, Subdir("noarch"))
+            found.append(Candidate(f"python-{version}-{build}.conda", index))
+    return tuple(found)
 
 
 def one_of(builds: Sequence[IndexJson]) -> str:
@@ -125,11 +146,32 @@ def one_of(builds: Sequence[IndexJson]) -> str:
     return f'{builds[0].name}[{version}build="^({alternatives})$"]'
 
 
-def _admits(index: IndexJson, python: tuple[int, int]) -> bool:
+@lru_cache(maxsize=1024)
+def _records(machine: tuple[VirtualPackage, ...]) -> tuple[rattler.PackageRecord, ...]:
+    return tuple(
+        rattler.PackageRecord(
+            name=each.name,
+            version=each.version,
+            build=rattler.BuildString(each.build),
+            build_number=0,
+            subdir="noarch",
+        )
+        for each in machine
+    )
+
+
+def _is_possible(index: IndexJson, python: tuple[int, int], *, exactly: bool) -> bool:
+    """Whether a build is for a Python; if not `exactly`, also where it is for another version of it.
+
+    Of one version, conda has builds for several ABIs (free-threading, PyPy); wheels of another ABI are no choice for
+    a client that runs in CPython, so they are none here.
+    """
     try:
         support = python_support(index, index.depends)
     except BridgeError:
         return False  # it has no wheel either; planning says why
     if not support.needed:
         return True
-    return python in support.minors and support.abi in (None, f"cp{python[0]}{python[1]}")
+    if python not in support.minors:
+        return not exactly
+    return support.abi is None or _CPYTHON.fullmatch(support.abi) is not None

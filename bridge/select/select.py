@@ -18,6 +18,7 @@ from bridge.mapping.tables import Tables, load_tables
 from bridge.mapping.versions import to_pep440
 from bridge.model.conda import CondaName, CondaVersion
 from bridge.model.host import Host
+from bridge.select.conda_side import pythons
 from bridge.select.detect import detect_host
 from bridge.select.intent import NO_INTENT, Intent
 from bridge.select.plan import Planner
@@ -81,7 +82,8 @@ def _answer(
     *,
     complete: bool,
 ) -> Selection:
-    with Universe(channels, subdir=question.host.subdir, complete=complete) as universe:
+    extra = pythons() if complete else ()
+    with Universe(channels, subdir=question.host.subdir, extra=extra, complete=complete) as universe:
         return Selector(universe, Planner(universe, tables), name).select(question, wheels)
 
 

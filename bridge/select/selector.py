@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
 from bridge.channel.candidate import Candidate
 from bridge.channel.universe import Universe
-from bridge.mapping.hosts import host_tags, supported_features, virtual_packages
+from bridge.mapping.hosts import supported_features, virtual_packages
 from bridge.mapping.versions import to_pep440
 from bridge.model.family import Build
 from bridge.model.host import Host, VirtualPackage
@@ -20,12 +20,14 @@ from bridge.select.intent import NO_INTENT, Intent, applied
 from bridge.select.plan import PlannedRelease, Planner
 from bridge.select.selection import Selection, Verdict, WheelPick, compare
 from bridge.select.wheel_side import (
-    WheelMachine,
+    RankedRelease,
+    Supported,
     WheelOffer,
     WheelRelease,
     choose_release,
     family_release,
     supported_values,
+    wheel_machine,
 )
 
 _LAST = 1 << 30
@@ -39,11 +41,6 @@ class Question:
     python: tuple[int, int]
     version: Version | None = None
     intent: Intent = NO_INTENT
-
-    @property
-    def wheel_machine(self) -> WheelMachine:
-        """What a wheel client knows of the machine."""
-        return WheelMachine(host_tags(self.host, self.python), supported_features(self.host), self.python)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,7 @@ class Selector:
             self._builds.setdefault(to_pep440(candidate.index.version).version, []).append(candidate)
         self._sides: dict[tuple[tuple[int, int], Version | None], CondaSide | None] = {}
         self._planned: dict[Version, PlannedRelease | None] = {}
+        self._ranked: dict[Version, RankedRelease] = {}
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -82,7 +80,10 @@ class Selector:
     def planned(self, version: Version) -> PlannedRelease | None:
         """The wheels that a release would become; None for one that becomes none."""
         if version not in self._planned:
-            self._planned[version] = self._planner.plan(self._builds[version]) if version in self._builds else None
+            planned = self._planner.plan(self._builds[version]) if version in self._builds else None
+            self._planned[version] = planned
+            if planned is not None:
+                self._ranked[version] = RankedRelease(family_release(planned.family))
         return self._planned[version]
 
     def select(self, question: Question, wheels: Wheels | None = None) -> Selection:
@@ -106,7 +107,7 @@ class Selector:
 
     def wheel(self, question: Question, wheels: Wheels | None = None) -> WheelPick | None:
         """What a variant-aware wheel client takes, within what the user wants."""
-        found = choose_release(self._releases(question, wheels), question.wheel_machine)
+        found = choose_release(self._releases(question, wheels), wheel_machine(question.host, question.python))
         if found is None:
             return None
         offer = found[1]
@@ -117,22 +118,22 @@ class Selector:
         key = python, version
         if key not in self._sides:
             among = [each for found in self._builds.values() for each in found] if version is None else self._builds.get(version, [])
-            builds = builds_for(among, python)
-            self._sides[key] = CondaSide(self._universe, builds, self._solver) if builds else None
+            usable = builds_for(among, python)
+            self._sides[key] = CondaSide(self._universe, among, python, self._solver) if usable else None
         return self._sides[key]
 
-    def _releases(self, question: Question, wheels: Wheels | None) -> Iterator[WheelRelease]:
-        if wheels is None:
-            versions = self.versions if question.version is None else (question.version,)
-            planned = filter(None, map(self.planned, versions))
-            releases: Iterable[WheelRelease] = (family_release(each.family) for each in planned)
+    def _releases(self, question: Question, wheels: Wheels | None) -> Iterator[RankedRelease]:
+        if wheels is not None:
+            releases: Iterable[WheelRelease] = (each for each in wheels.releases if question.version in (None, each.version))
         else:
-            releases = (each for each in wheels.releases if question.version in (None, each.version))
+            versions = self.versions if question.version is None else (question.version,)
+            planned = [version for version in versions if self.planned(version) is not None]
+            if not question.intent:
+                yield from (self._ranked[version] for version in planned)
+                return
+            releases = (self._ranked[version].release for version in planned)
         for release in releases:
-            if question.intent and release.metadata is not None:
-                yield _wanted_release(release, question.intent)
-            else:
-                yield release
+            yield RankedRelease(_wanted_release(release, question.intent) if question.intent else release)
 
     def _wanted(self, question: Question, side: CondaSide, machine: Sequence[VirtualPackage]) -> CondaChoice:
         """The best group of builds, by what the user wants, of which the solver can install one; newest release first."""
@@ -216,11 +217,11 @@ def _groups(planned: PlannedRelease, question: Question) -> list[list[str]]:
 
 
 def _score(
-    properties: Iterable[Property], values: Mapping[tuple[str, str], Sequence[str]], namespaces: Sequence[str]
+    properties: Iterable[Property], values: Supported, namespaces: Sequence[str]
 ) -> Iterator[int]:
     """Places of a build's best values, feature by feature; a feature that it does not have comes last."""
     for namespace in namespaces:
-        for (owner, feature), supported in values.items():
+        for owner, feature, supported in values:
             if owner == namespace:
                 places = [
                     supported.index(each.value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -20,10 +21,15 @@ from variantlib.resolver.filtering import filter_unsupported_feature_values, fil
 from variantlib.resolver.sorting import sort_variant_properties, sort_variants_descriptions
 
 from bridge.formats.wheel.filename import parse_wheel_filename
+from bridge.mapping.hosts import host_tags, supported_features
 from bridge.mapping.providers import known_provider
 from bridge.model.family import Family
-from bridge.model.host import SupportedFeature
+from bridge.model.host import Host, SupportedFeature
 from bridge.model.variant import PluginProvider, Property, StaticProvider, VariantMetadata
+
+
+#: (namespace, feature, values best first), the most important first.
+Supported = tuple[tuple[str, str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class WheelRelease:
     requires_python: SpecifierSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WheelMachine:
     """What a wheel client knows of the machine."""
 
@@ -60,6 +66,19 @@ class WheelMachine:
     tags: tuple[Tag, ...]
     features: tuple[SupportedFeature, ...]
     python: tuple[int, int]
+
+    @cached_property
+    def places(self) -> Mapping[Tag, int]:
+        """Each tag's place among `tags`."""
+        return {tag: place for place, tag in enumerate(self.tags)}
+
+
+@lru_cache(maxsize=1024)
+def wheel_machine(host: Host, python: tuple[int, int]) -> WheelMachine:
+    """What a client that runs in conda's CPython on a machine knows of it."""
+    wide = python[0] == 2 and not host.subdir.startswith("win")
+    tags = host_tags(host, python, abi=f"cp{python[0]}{python[1]}mu" if wide else None)
+    return WheelMachine(tags, supported_features(host), python)
 
 
 def family_release(family: Family) -> WheelRelease:
@@ -77,34 +96,54 @@ def family_release(family: Family) -> WheelRelease:
     return WheelRelease(family.version, offers, family.metadata, family.requires_python)
 
 
-def choose_release(releases: Iterable[WheelRelease], machine: WheelMachine) -> tuple[WheelRelease, WheelOffer] | None:
+class RankedRelease:
+    """A release and its order on one machine after the other; equal orders are found once."""
+
+    def __init__(self, release: WheelRelease) -> None:
+        self.release = release
+        self._orders: dict[tuple[frozenset[str], Supported], tuple[str, ...]] = {}
+
+    def ranked(self, machine: WheelMachine) -> tuple[WheelOffer, ...]:
+        """Every wheel that is usable on the machine, best first."""
+        release, places = self.release, machine.places
+        if not admits(release.requires_python, machine.python):
+            return ()
+        usable: list[tuple[int, WheelOffer]] = []
+        for offer in release.offers:
+            place = min((places[tag] for tag in offer.tags if tag in places), default=None)
+            if place is not None and admits(offer.requires_python, machine.python):
+                usable.append((place, offer))
+        usable.sort(key=lambda item: (item[0], _descending(item[1].build), item[1].filename))
+        labels = frozenset(offer.label for _, offer in usable if offer.label is not None)
+        order = (*self._order(labels, machine.features), None)
+        return tuple(offer for label in order for _, offer in usable if offer.label == label)
+
+    def _order(self, labels: frozenset[str], features: Sequence[SupportedFeature]) -> tuple[str, ...]:
+        metadata = self.release.metadata
+        if metadata is None or not labels:
+            return ()
+        supported = supported_values(metadata, features)
+        key = labels, supported
+        if key not in self._orders:
+            self._orders[key] = _sorted_labels(metadata, supported, labels)
+        return self._orders[key]
+
+
+def choose_release(
+    releases: Iterable[RankedRelease], machine: WheelMachine
+) -> tuple[WheelRelease, WheelOffer] | None:
     """The newest release with a usable wheel, and that wheel; final releases before others (PEP 440)."""
-    by_version = {release.version: release for release in releases}
+    by_version = {each.release.version: each for each in releases}
     versions = sorted(by_version, key=lambda version: (not version.is_prerelease, version), reverse=True)
     for version in versions:
-        found = ranked(by_version[version], machine)
-        if found:
-            return by_version[version], found[0]
+        if found := by_version[version].ranked(machine):
+            return by_version[version].release, found[0]
     return None
 
 
 def ranked(release: WheelRelease, machine: WheelMachine) -> tuple[WheelOffer, ...]:
     """Every wheel of a release that is usable on the machine, best first."""
-    if not admits(release.requires_python, machine.python):
-        return ()
-    places = {tag: place for place, tag in enumerate(machine.tags)}
-    usable: list[tuple[int, WheelOffer]] = []
-    for offer in release.offers:
-        place = min((places[tag] for tag in offer.tags if tag in places), default=None)
-        if place is not None and admits(offer.requires_python, machine.python):
-            usable.append((place, offer))
-    usable.sort(key=lambda item: (item[0], _descending(item[1].build), item[1].filename))
-    labels = {offer.label for _, offer in usable if offer.label is not None}
-    order: list[str | None] = []
-    if release.metadata is not None and labels:
-        order.extend(usable_labels(release.metadata, machine.features, labels))
-    order.append(None)
-    return tuple(offer for label in order for _, offer in usable if offer.label == label)
+    return RankedRelease(release).ranked(machine)
 
 
 def usable_labels(
@@ -118,43 +157,56 @@ def usable_labels(
             namespace that nobody answers for is not.
         labels: look only at these.
     """
-    wanted = set(metadata.variants if labels is None else labels) & metadata.variants.keys()
-    if not wanted:
-        return ()
-    values = supported_values(metadata, features)
-    supported = [
-        VariantProperty(namespace, feature, value)
-        for (namespace, feature), supported_here in values.items()
-        for value in supported_here
-    ]
-    described = [_description(label, metadata.variants[label]) for label in sorted(wanted) if metadata.variants[label]]
-    fitting = filter_variants_by_property(described, supported)
-    trimmed = list(filter_unsupported_feature_values(fitting, supported))
-    ordered = sort_variant_properties(
-        supported,
-        list(metadata.namespaces),
-        feature_priorities=_by_namespace(values),
-        property_priorities=_by_feature(values),
-    )
-    # The sorter admits only one label without properties, `null`; clients admit others, and put them last.
-    bare = sorted(label for label in wanted if not metadata.variants[label])
-    return (*(each.label for each in sort_variants_descriptions(trimmed, ordered)), *bare)
+    wanted = metadata.variants if labels is None else labels
+    return _sorted_labels(metadata, supported_values(metadata, features), wanted)
 
 
-def supported_values(
-    metadata: VariantMetadata, features: Iterable[SupportedFeature]
-) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """(namespace, feature) -> values that are supported, best first, in the order of the features."""
-    found: dict[tuple[str, str], tuple[str, ...]] = {}
+def supported_values(metadata: VariantMetadata, features: Iterable[SupportedFeature]) -> Supported:
+    """What of the properties that a release uses is supported, best first, in the order of namespaces and features."""
+    used: dict[tuple[str, str], set[str]] = {}
+    for properties in metadata.variants.values():
+        for each in properties:
+            used.setdefault((each.namespace, each.feature), set()).add(each.value)
+    found: list[tuple[str, str, tuple[str, ...]]] = []
+    answers = tuple(features)
     for namespace in metadata.namespaces:
         provider = metadata.providers.get(namespace)
         if isinstance(provider, StaticProvider):
-            found.update(((namespace, feature), tuple(values)) for feature, values in provider.features.items())
+            offered: Iterable[tuple[str, Sequence[str]]] = provider.features.items()
         elif isinstance(provider, PluginProvider) and is_honoured(namespace, provider):
-            found.update(((each.namespace, each.feature), each.values) for each in features if each.namespace == namespace)
-    return {key: values for key, values in found.items() if values}
+            offered = [(each.feature, each.values) for each in answers if each.namespace == namespace]
+        else:
+            continue
+        for feature, values in offered:
+            wanted = used.get((namespace, feature), set())
+            if kept := tuple(value for value in values if value in wanted):
+                found.append((namespace, feature, kept))
+    return tuple(found)
 
 
+def _sorted_labels(metadata: VariantMetadata, values: Supported, labels: Iterable[str]) -> tuple[str, ...]:
+    """The supported ones among the labels, by variantlib's sorter."""
+    wanted = sorted(label for label in set(labels) if label in metadata.variants)
+    supported = [
+        VariantProperty(namespace, feature, value) for namespace, feature, listed in values for value in listed
+    ]
+    described = [_description(label, metadata.variants[label]) for label in wanted if metadata.variants[label]]
+    fitting = filter_variants_by_property(described, supported)
+    trimmed = list(filter_unsupported_feature_values(fitting, supported))
+    features: dict[str, list[str]] = {}
+    priorities: dict[str, dict[str, list[str]]] = {}
+    for namespace, feature, listed in values:
+        features.setdefault(namespace, []).append(feature)
+        priorities.setdefault(namespace, {})[feature] = list(listed)
+    ordered = sort_variant_properties(
+        supported, list(metadata.namespaces), feature_priorities=features, property_priorities=priorities
+    )
+    # The sorter admits only one label without properties, `null`; clients admit others, and put them last.
+    bare = [label for label in wanted if not metadata.variants[label]]
+    return (*(each.label for each in sort_variants_descriptions(trimmed, ordered)), *bare)
+
+
+@lru_cache(maxsize=256)
 def is_honoured(namespace: str, provider: PluginProvider) -> bool:
     """Whether clients take a provider for the one that they have built in (as uv 0.13.8 compares them).
 
@@ -174,6 +226,7 @@ def is_honoured(namespace: str, provider: PluginProvider) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def admits(requires_python: SpecifierSet | None, python: tuple[int, int]) -> bool:
     """Whether some patch release of a Python is admitted."""
     if requires_python is None or not str(requires_python):
@@ -185,20 +238,6 @@ def admits(requires_python: SpecifierSet | None, python: tuple[int, int]) -> boo
 def _description(label: str, properties: Iterable[Property]) -> VariantDescription:
     found = [VariantProperty(each.namespace, each.feature, each.value) for each in sorted(properties)]
     return VariantDescription(found, label)
-
-
-def _by_namespace(values: Mapping[tuple[str, str], Sequence[str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for namespace, feature in values:
-        found.setdefault(namespace, []).append(feature)
-    return found
-
-
-def _by_feature(values: Mapping[tuple[str, str], Sequence[str]]) -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = {}
-    for (namespace, feature), items in values.items():
-        found.setdefault(namespace, {})[feature] = list(items)
-    return found
 
 
 def _descending(build: BuildTag) -> tuple[int, ...]:

@@ -38,6 +38,10 @@ class RecordEntry:
         """The entry of a file with this content."""
         return cls(path, hashlib.sha256(data).digest(), len(data))
 
+    def describes(self, data: bytes) -> bool:
+        """Whether digest and size are those of this content; False where there is no digest."""
+        return self.size in {None, len(data)} and hashlib.new(self.algorithm, data).digest() == self.digest
+
 
 def format_record(entries: Iterable[RecordEntry]) -> bytes:
     """RECORD with LF line ends, in the order given."""

@@ -15,7 +15,6 @@ from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.formats.wheel.edit import checked_record
 from bridge.formats.wheel.filename import parse_wheel_filename
-from bridge.formats.wheel.record import RecordEntry
 from bridge.formats.wheel.variant_json import read_variant_json
 from bridge.formats.wheel.variant_rules import Problem, agree, merge, validate
 from bridge.formats.wheel.wheel_file import parse_wheel_file
@@ -123,7 +122,8 @@ def _read_wheel(path: Path) -> tuple[_Wheel | None, tuple[Problem, ...]]:
         problems.append(Problem(Code.IDENTITY, "the tags are not those of the file name", path.name, "WHEEL"))
     metadata: VariantMetadata | None = None
     try:
-        metadata, found = _read_own(own, stated, RecordEntry.of(name, own or b"") in record, path.name)
+        recorded = own is not None and any(entry.path == name and entry.describes(own) for entry in record)
+        metadata, found = _read_own(own, stated, recorded, path.name)
         problems += found
     except InvalidInput as error:
         problems.append(Problem.of(error))

@@ -49,13 +49,11 @@ class Problem:
         }
 
 
-def validate(
-    metadata: VariantMetadata, subject: str | None = None, *, reference: bool = True
-) -> tuple[Problem, ...]:
+def validate(metadata: VariantMetadata, subject: str | None = None, *, reference: bool = True) -> tuple[Problem, ...]:
     """Everything that is wrong with the metadata of a release or a wheel, before it is written or after it was read.
 
     Args:
-        metadata: to be held against the rules of the strictest clients, uv and variantlib.
+        metadata: of one file; held against the rules of the strictest clients, uv and variantlib.
         subject: file name, for messages.
         reference: ask variantlib too, whose import takes longer than all else here.
 
@@ -130,8 +128,9 @@ def agree(whole: VariantMetadata, part: VariantMetadata, label: str) -> str | No
 
 def _unusable(metadata: VariantMetadata) -> Iterator[Problem]:
     """What keeps a client from ever taking a variant."""
-    for namespace, provider in sorted(metadata.providers.items()):
-        if isinstance(provider, InertProvider):
+    used = {each.namespace for properties in metadata.variants.values() for each in properties}
+    for namespace, provider in metadata.providers.items():
+        if isinstance(provider, InertProvider) and namespace in used:
             key = f"{schema.PROVIDERS_KEY}.{namespace}"
             yield Problem(Code.VARIANT_NAMESPACES, "clients skip this provider", field=key)
     by_properties: dict[frozenset[Property], list[str]] = defaultdict(list)

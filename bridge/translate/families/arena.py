@@ -76,6 +76,8 @@ class Arena:
         tags must make the client take the same."""
         if one is other or not {one.filename, other.filename} <= self.filenames:
             return True
+        if one.tags == other.tags:
+            return False
         better, worse = sorted((one, other), key=lambda build: self._ranks[build.filename])
         for winner, mine, theirs in zip(
             self._winners, self._places[better.filename], self._places[worse.filename], strict=True
@@ -90,7 +92,8 @@ class Arena:
     def portable(self, builds: Iterable[Build]) -> list[Build]:
         """What a client without variants is offered: of the builds that ask for least, conda's first one, and more of
         them for older systems."""
-        mine = [build for build in builds if build.filename in self.filenames]
+        wanted = {build.filename for build in builds}
+        mine = [build for build in self._admitted if build.filename in wanted]
         if not mine:
             return []
         least = min(_demand(build.requires) for build in mine)

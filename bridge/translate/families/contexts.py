@@ -107,7 +107,7 @@ def contexts_of(tag_sets: Sequence[frozenset[Tag]], requirements: Iterable[Speci
         generic = tag.abi == "none" and tag.interpreter.startswith("py") and len(distinct) > 1
         interpreters = _edges(tag.interpreter, distinct) if generic else (tag.interpreter,)
         found.update(Context(interpreter, tag.abi, subdir) for interpreter in interpreters for subdir in own)
-    return tuple(sorted(found))
+    return tuple(sorted(found, key=lambda context: (context.python or (0, 0), context)))
 
 
 def _edges(interpreter: str, requirements: Sequence[SpecifierSet]) -> Iterator[str]:

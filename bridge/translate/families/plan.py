@@ -88,9 +88,12 @@ def plan_family(
         share=lambda at, one, other: arenas[at].may_share(one.build, other.build),
     )
     escaped = canonicalize_name(name).replace("-", "_")
-    plain = _plain_members(arenas, kept, f"{escaped}-{version}")
+    plain = _plain_members(arenas, kept, f"{escaped}-{version}", pythons)
     attempt, differing = _best_attempt(slots, arenas, shadowed, plain, axes, f"{escaped}-{version}")
-    _refuse_wrong_python(differing, pythons)
+    for each in differing:
+        # A client would take what does not run.
+        if not each.python_admitted:
+            raise _python_differs(each.conda, each.wheel, pythons)
     losses = [
         loss
         for each in kept
@@ -150,15 +153,12 @@ def _requires_python(kept: Sequence[Candidate], pythons: Mapping[str, SpecifierS
     return union((pythons[each.build.filename] for each in kept), holes=generic)
 
 
-def _refuse_wrong_python(differing: Iterable[Difference], pythons: Mapping[str, SpecifierSet]) -> None:
-    """A release has one Requires-Python; where tags cannot say the rest, a client would take what does not run."""
-    for each in differing:
-        if not each.python_admitted:
-            message = (
-                f"requires Python {pythons[each.conda] or 'of any version'}, and {each.wheel}, which requires "
-                f"{pythons[each.wheel]}, would be chosen in its place; a release has one requirement"
-            )
-            raise Unrepresentable(Code.PYTHON_DIFFERS, message, subject=each.conda, field="depends")
+def _python_differs(conda: str, wheel: str, pythons: Mapping[str, SpecifierSet]) -> Unrepresentable:
+    message = (
+        f"requires Python {pythons[conda] or 'of any version'}, {wheel} requires Python "
+        f"{pythons[wheel] or 'of any version'}; a release has one requirement, and tags cannot tell them apart"
+    )
+    return Unrepresentable(Code.PYTHON_DIFFERS, message, subject=conda, field="depends")
 
 
 def _stated(candidate: Candidate, axes: Axes) -> Mapping[str, str]:
@@ -256,11 +256,18 @@ def _provider(namespace: str, used: frozenset[Property], axes: Axes) -> Provider
     return StaticProvider({feature: tuple(listed) for feature, listed in values.items()})
 
 
-def _plain_members(arenas: Sequence[Arena], kept: Sequence[Candidate], stem: str) -> list[FamilyMember]:
+def _plain_members(
+    arenas: Sequence[Arena], kept: Sequence[Candidate], stem: str, pythons: Mapping[str, SpecifierSet]
+) -> list[FamilyMember]:
     """The wheels without a label, for clients that know no variants: in every context the most portable builds."""
     builds = [each.build for each in kept]
-    chosen = {build.filename: build for arena in arenas for build in arena.portable(builds)}
-    return [_member(build, stem, None, frozenset()) for _, build in sorted(chosen.items())]
+    found: dict[str, FamilyMember] = {}
+    for build in dict.fromkeys(build.filename for arena in arenas for build in arena.portable(builds)):
+        member = _member(next(each for each in builds if each.filename == build), stem, None, frozenset())
+        other = found.setdefault(member.filename, member)
+        if other is not member:
+            raise _python_differs(other.source, member.source, pythons)
+    return [found[filename] for filename in sorted(found)]
 
 
 def _member(build: Build, stem: str, label: str | None, properties: frozenset[Property]) -> FamilyMember:

@@ -30,7 +30,7 @@ def machine(**offered: object) -> tuple[VirtualPackage, ...]:
 
 
 def chosen(universe: Universe, name: str, **offered: object) -> str | None:
-    choice = CondaSide(universe, builds_for(universe.candidates(name), PYTHON)).choose(machine(**offered))
+    choice = CondaSide(universe, universe.candidates(name), PYTHON).choose(machine(**offered))
     return None if choice.build is None else choice.build.index.build
 
 
@@ -54,13 +54,13 @@ def test_a_driver_requirement_behind_a_dependency_counts(universe: Universe) -> 
 
 
 def test_nothing_to_install_comes_with_the_solvers_reason(universe: Universe) -> None:
-    choice = CondaSide(universe, universe.candidates("gpuonly")).choose(machine())
+    choice = CondaSide(universe, universe.candidates("gpuonly"), PYTHON).choose(machine())
     assert choice.build is None
     assert "__cuda" in choice.reason
 
 
 def test_only_the_given_builds_are_considered(universe: Universe) -> None:
-    side = CondaSide(universe, universe.candidates("simdpkg"))
+    side = CondaSide(universe, universe.candidates("simdpkg"), PYTHON)
     among = [each.filename for each in universe.candidates("simdpkg") if each.index.build.startswith(("v1", "v2"))]
     choice = side.choose(machine(archspec="zen4"), among)
     assert choice.build is not None
@@ -76,7 +76,7 @@ def test_machines_that_no_requirement_tells_apart_are_solved_once(universe: Univ
             asked.append(specs)
             return universe.solve(specs, machine)
 
-    side = CondaSide(universe, universe.candidates("gpupkg"), Counting())
+    side = CondaSide(universe, universe.candidates("gpupkg"), PYTHON, Counting())
     for driver in (None, Release(12, 0), Release(12, 4), Release(13, 0)):
         for glibc in (17, 28, 39):
             side.choose(machine(cuda=driver, glibc=Release(2, glibc)))

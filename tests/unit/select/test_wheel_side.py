@@ -14,6 +14,7 @@ from bridge.model.conda import Subdir
 from bridge.model.host import Host, Release
 from bridge.model.variant import PluginProvider, Property, StaticProvider, VariantMetadata
 from bridge.select.wheel_side import (
+    RankedRelease,
     WheelMachine,
     WheelOffer,
     WheelRelease,
@@ -182,13 +183,13 @@ def test_the_newest_release_with_a_usable_wheel_wins_and_pre_releases_come_last(
         WheelRelease(Version("2.0"), (offer("foo-2.0-cp312-cp312-win_amd64.whl"),)),
         WheelRelease(Version("3.0rc1"), (offer("foo-3.0rc1-py3-none-any.whl"),)),
     ]
-    found = choose_release(releases, machine())
+    found = choose_release(map(RankedRelease, releases), machine())
     assert found is not None
     assert found[0].version == Version("1.0")
-    found = choose_release(releases[1:], machine())
+    found = choose_release(map(RankedRelease, releases[1:]), machine())
     assert found is not None
     assert found[0].version == Version("3.0rc1")
-    assert choose_release(releases[1:2], machine()) is None
+    assert choose_release(map(RankedRelease, releases[1:2]), machine()) is None
 
 
 def test_requires_python_is_about_any_patch_release() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from foreign_wheels import DIST_INFO, FILES, MEMBER, METADATA, NAME
 
 from bridge.errors import Code
+from bridge.formats.wheel.record import RecordEntry, format_record
 from bridge.formats.wheel.variant_check import check_files, check_wheel
 from bridge.formats.wheel.variant_edit import make_variant, relabel
 from bridge.formats.wheel.variant_json import for_label, write_variant_json
@@ -158,6 +160,15 @@ def test_the_hash_in_record_must_be_that_of_the_metadata(tmp_path: Path) -> None
     foreign_wheels.write(path, files={**FILES, MEMBER: own_json("mkl")}, content=content)
     (problem,) = check_wheel(path)
     assert problem.code is Code.RECORD
+
+
+def test_a_hash_in_record_may_be_a_longer_one(tmp_path: Path) -> None:
+    own = own_json("mkl")
+    entry = RecordEntry(MEMBER, hashlib.sha512(own).digest(), len(own), "sha512")
+    path = tmp_path / "odd-1.0-py3-none-any-mkl.whl"
+    content = format_record([entry]) + foreign_wheels.record()
+    foreign_wheels.write(path, files={**FILES, MEMBER: own}, content=content)
+    assert check_wheel(path) == ()
 
 
 def test_what_is_no_wheel_is_one_problem(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+from abi3pkg._answer import answer as answer

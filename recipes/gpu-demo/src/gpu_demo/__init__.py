@@ -1,0 +1,10 @@
+"""Knows which build it is."""
+
+from pathlib import Path
+
+BACKEND = Path(__file__).with_name("backend.txt").read_text().strip()
+
+
+def main() -> None:
+    """Print the build's name."""
+    print(BACKEND)

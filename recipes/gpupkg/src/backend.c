@@ -1,0 +1,1 @@
+const char *gpupkg_backend(void) { return BACKEND; }

@@ -1,0 +1,2 @@
+int foo_answer(void);
+const char *foo_data(void);
