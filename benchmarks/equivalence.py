@@ -133,7 +133,7 @@ def real(document: Path) -> Findings:
         machines = [(name, host) for name, host in hosts() if host.subdir == subdir]
         with Universe([channel], subdir=subdir, extra=pythons(), complete=True) as universe:
             planner = Planner(universe)
-            for name in universe.names:
+            for name in sorted(set(universe.names) - {each.index.name for each in pythons()}):
                 selector = Selector(universe, planner, name)
                 for version, python in _several(universe, name, selector.versions):
                     _release(found, selector, version, python, name, machines)
@@ -180,9 +180,7 @@ def differing_axes(builds: Sequence[Build]) -> list[str]:
     return axes or ["build number only"]
 
 
-def _several(
-    universe: Universe, name: str, versions: Sequence[Version]
-) -> Iterator[tuple[Version, tuple[int, int]]]:
+def _several(universe: Universe, name: str, versions: Sequence[Version]) -> Iterator[tuple[Version, tuple[int, int]]]:
     """Releases with two or more builds for one Python."""
     from bridge.mapping.versions import to_pep440  # noqa: PLC0415
 

@@ -159,4 +159,6 @@ def _is_ours(path: Path) -> bool:
 
 
 def _in_the_way(target: Path) -> BridgeError:
-    return InvalidInput(Code.OUTPUT_TAKEN, "holds something else than wheels, and would be replaced", subject=str(target))
+    return InvalidInput(
+        Code.OUTPUT_TAKEN, "holds something else than wheels, and would be replaced", subject=str(target)
+    )

@@ -1,24 +1,59 @@
-"""`conda-bridge demo`: the main job on a sample package, from nothing to an installed wheel."""
+"""`conda-bridge demo`: the main job on sample packages, from nothing to an installed variant."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import sys
 import tempfile
-import venv
-from importlib import resources
-from importlib.resources.abc import Traversable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Final
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from bridge.channel.convert import convert
-from bridge.channel.inspect import inspect
 from bridge.channel.simple import write_index
-from bridge.model.plan import Layout, Status
+from bridge.cli.demo_installs import Environment, install_with_pip, install_with_uv
+from bridge.cli.demo_samples import build_samples
+from bridge.mapping.hosts import baseline, parse_set, with_settings
+from bridge.model.conda import Subdir
+from bridge.model.host import Host
+from bridge.model.plan import Layout, Outcome, Status
+from bridge.select.detect import detect_host
+from bridge.select.select import select
+from bridge.select.selection import Selection
 
-_SAMPLE = "hello"
-_PROJECT = "bridge-hello"
+_PLAIN, _PLAIN_PROJECT = "hello", "bridge-hello"
+_FAMILY: Final = "gpu-demo"
+_MODULE: Final = "gpu_demo"
+#: of the driver that uv is told of.
+_DRIVER: Final = "12.8"
+_PYTHON: Final = (sys.version_info[0], sys.version_info[1])
+_STEPS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """A machine that is only described."""
+
+    name: str
+    cuda: str
+    archspec: str
+
+    @property
+    def host(self) -> Host:
+        settings = (parse_set(f"cuda={self.cuda}"), parse_set(f"archspec={self.archspec}"))
+        return with_settings(baseline(Subdir("linux-64")), settings)
+
+
+_MACHINES: Final = (
+    _Machine("laptop", "", "x86_64"),
+    _Machine("workstation", _DRIVER, "x86_64_v3"),
+    _Machine("server", "13.0", "x86_64_v3"),
+)
 
 
 @click.command("demo")
@@ -28,69 +63,105 @@ _PROJECT = "bridge-hello"
     help="Work in this directory and leave everything there. Default: a temporary one.",
 )
 def demo_command(keep: Path | None) -> None:
-    """Build a sample conda package, convert it, index it, install it with pip, and run it."""
+    """Build sample conda packages, convert and index them, let both sides choose, install with uv and pip."""
     if keep is not None:
+        if keep.is_dir() and any(keep.iterdir()):
+            raise click.UsageError(f"{keep} is not empty")
         keep.mkdir(parents=True, exist_ok=True)
         _demo(keep)
         return
-    with tempfile.TemporaryDirectory(prefix="conda-bridge-demo-") as directory:
+    with tempfile.TemporaryDirectory(prefix="conda-bridge-demo-", ignore_cleanup_errors=True) as directory:
         _demo(Path(directory))
 
 
 def _demo(work: Path) -> None:
-    channel, wheels, environment = work / "channel", work / "wheels", work / "environment"
-    _step(1, "build the sample conda package from its recipe (rattler-build)")
-    package = _build_sample(channel)
-    click.echo(f"    {package.relative_to(work)}")
+    channel, wheels = work / "channel", work / "wheels"
+    number = count(1)
 
-    _step(2, "plan: what will become of it (conda-bridge inspect)")
-    document = inspect(package, layout=Layout.VENDORED)
-    click.echo(f"    {document['name']} {document['version']}  {', '.join(document['tags'])}")
-    click.echo(f"    requires Python {document['requires_python']}, {len(document['losses'])} losses")
+    def step(text: str) -> None:
+        click.echo(f"[{next(number)}/{_STEPS}] {text}")
 
-    _step(3, "convert (conda-bridge convert)")
-    report = convert([package], wheels, layout=Layout.VENDORED)
-    for outcome in report.outcomes:
-        if outcome.status is not Status.CONVERTED:
-            raise click.ClickException(f"{outcome.status.value}: {outcome.message}")
-        for output in outcome.outputs:
-            click.echo(f"    {Path(output.path).relative_to(work)}  sha256 {output.sha256[:16]}…")
+    step("build sample conda packages from their recipes (rattler-build)")
+    packages = [path for built in build_samples((_PLAIN, _FAMILY), channel).values() for path in built]
+    for package in packages:
+        click.echo(f"    {package.relative_to(work)}")
 
-    _step(4, "make a package index of it (conda-bridge index)")
+    step("convert them; the builds of one release become a family of variants (conda-bridge convert)")
+    for outcome in convert(packages, wheels, layout=Layout.VENDORED).outcomes:
+        _show_outcome(outcome)
+
+    step("make a package index of the wheels (conda-bridge index)")
     index = write_index(wheels)
-    click.echo(f"    {(wheels / 'simple').relative_to(work)}: {len(index.files)} file")
+    if index.rejected:
+        path, error = index.rejected[0]
+        raise click.ClickException(f"the index cannot list {path}: {error}")
+    simple = wheels / "simple"
+    click.echo(f"    {simple.relative_to(work)}: {len(index.files)} files of {len(index.projects)} projects")
 
-    _step(5, "install it from that index, and from nowhere else (pip)")
-    venv.create(environment, with_pip=True)
-    programs = environment / ("Scripts" if os.name == "nt" else "bin")
-    address = (wheels / "simple").resolve().as_uri()
-    pip = [str(programs / "python"), "-m", "pip", "--isolated", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, "--index-url", address, _PROJECT], check=True, stdin=subprocess.DEVNULL)
+    step(f"choose {_FAMILY} on three machines, as conda and as a wheel client (conda-bridge select)")
+    chosen = [_select(machine.host, channel, wheels) for machine in _MACHINES]
+    _show_choices(chosen)
+    for machine, selection in zip(_MACHINES, chosen, strict=True):
+        _require_agreement(machine.name, selection)
 
-    _step(6, "run it")
-    said = subprocess.run([str(programs / _PROJECT)], check=True, capture_output=True, text=True).stdout
-    click.echo(f"    {said.strip()}")
+    step(f"install {_FAMILY} with uv, as if this machine had a driver for CUDA {_DRIVER}")
+    expected = _select(detect_host([parse_set(f"cuda={_DRIVER}")]), channel, wheels)
+    _require_agreement("this machine", expected)
+    with_uv = Environment.create(work / "with-uv", with_pip=False)
+    install_with_uv(with_uv, simple, _FAMILY, driver=_DRIVER, cache=work / "uv-cache")
+    _require_source("uv", with_uv, expected.conda)
+    click.echo(f"    conda would take  {expected.conda}")
+    click.echo(f"    uv took the wheel made of it, and {_MODULE}.BACKEND is: {_backend(with_uv)}")
 
-
-def _step(number: int, text: str) -> None:
-    click.echo(f"[{number}/6] {text}")
-
-
-def _build_sample(channel: Path) -> Path:
-    try:
-        from rattler_build import RenderConfig, Stage0Recipe, ToolConfiguration, VariantConfig
-    except ImportError:
-        message = "the demo builds its sample with py-rattler-build: pip install 'conda-wheel-bridge[demo]'"
-        raise click.ClickException(message) from None
-    with resources.as_file(_recipes()) as recipes:
-        recipe = Stage0Recipe.from_file(str(recipes / _SAMPLE / "recipe.yaml"))
-        for rendered in recipe.render(VariantConfig(), RenderConfig()):
-            tools = ToolConfiguration(test_strategy="skip")
-            rendered.run_build(tool_config=tools, output_dir=str(channel), channels=[])
-    return next(iter(sorted(channel.glob(f"noarch/{_PROJECT}-*.conda"))))
+    step("install with pip, which knows no variants and gets the wheel without a label")
+    with_pip = Environment.create(work / "with-pip", with_pip=True)
+    install_with_pip(with_pip, simple, _FAMILY, _PLAIN_PROJECT)
+    click.echo(f"    {_MODULE}.BACKEND is: {_backend(with_pip)}")
+    _require_source("pip", with_pip, chosen[0].conda)
+    click.echo(f"    {_PLAIN_PROJECT} says: {with_pip.run(_PLAIN_PROJECT)}")
 
 
-def _recipes() -> Traversable:
-    """`bridge/_recipes` of an installed package, `recipes/` of a checkout."""
-    installed = resources.files("bridge").joinpath("_recipes")
-    return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "recipes"
+def _select(host: Host, channel: Path, wheels: Path) -> Selection:
+    return select(_FAMILY, [channel], wheels, host, _PYTHON)
+
+
+def _backend(environment: Environment) -> str:
+    return environment.run("python", "-c", f"import {_MODULE}; print({_MODULE}.BACKEND)")
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    if outcome.status is not Status.CONVERTED:
+        raise click.ClickException(f"{outcome.status.value}: {outcome.message}")
+    for output in outcome.outputs:
+        label = "" if output.variant is None else output.variant.label
+        click.echo(f"    {label or '(no label)':<10}  made of {output.source.filename}")
+
+
+def _show_choices(chosen: Sequence[Selection]) -> None:
+    """Print what each side takes, one machine beside the other."""
+    table = Table(*("", *(machine.name for machine in _MACHINES)), header_style="bold")
+    table.add_row("CUDA driver", *(machine.cuda or "none" for machine in _MACHINES))
+    table.add_row("processor", *(machine.archspec for machine in _MACHINES))
+    table.add_row("conda takes build", *(_build(each.conda) for each in chosen))
+    labels = ["nothing" if each.wheel is None else each.wheel.label or "(no label)" for each in chosen]
+    table.add_row("wheel client takes", *labels)
+    table.add_row("which is made of", *(_build(each.wheel and each.wheel.source) for each in chosen))
+    table.add_row("the same", *("yes" if each.agree else "NO" for each in chosen))
+    Console(file=sys.stdout, highlight=False).print(table)
+
+
+def _build(filename: str | None) -> str:
+    """The build string of a file name."""
+    return "nothing" if filename is None else filename.removesuffix(".conda").rpartition("-")[2]
+
+
+def _require_agreement(machine: str, selection: Selection) -> None:
+    if not selection.agree or selection.conda is None:
+        reasons = "\n".join(selection.why)
+        raise click.ClickException(f"{machine}: {selection.verdict.value}\n{reasons}")
+
+
+def _require_source(installer: str, environment: Environment, expected: str | None) -> None:
+    source = environment.source_of(_FAMILY)
+    if source != expected:
+        raise click.ClickException(f"{installer} installed the wheel made of {source}; expected the one of {expected}")

@@ -24,9 +24,10 @@ from bridge.model.host import VirtualPackage
 
 
 #: versions of Python that packages of today's channels are for.
-_PYTHONS: Final = ((2, 7), *((3, minor) for minor in range(3, 20)))
+_PYTHONS: Final = ((2, 7), *((3, minor) for minor in range(3, 16)))
+_INTERPRETER: Final = frozenset({"python", "python_abi", "cpython"})
 #: the ABI of an ordinary CPython.
-_CPYTHON: Final = re.compile(r"cp[0-9]+(?:mu?)?")
+_CPYTHON: Final = re.compile(r"cp[0-9]+m?u?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,15 @@ class CondaSide:
             universe: every candidate, the builds among them.
             builds: of one project, for any Python: what they have in common decides between equals. Others of its
                 name are left out of account.
-            python: what is installed with them, `python X.Y.*`. Where the universe has none, only the builds for it
-                are asked about.
+            python: what is installed with them, `python X.Y.*`, if any of them needs Python. Where the universe has
+                none, only the builds for it are asked about.
             solver: rattler, over `universe`, where None.
         """
         self._universe = universe
         self._solver: Solver = universe if solver is None else solver
         wanted = f"python {python[0]}.{python[1]}.*"
-        self._more = [wanted] if universe.matching(wanted) else []
+        needed = any(required_name(spec) in _INTERPRETER for build in builds for spec in build.index.depends)
+        self._more = [wanted] if needed and universe.matching(wanted) else []
         able = [build for build in builds if _is_possible(build.index, python, exactly=not self._more)]
         self._builds = {build.filename: build for build in able}
         self._asked = tuple(map(rattler.MatchSpec, sorted(self._virtual_specs())))
@@ -128,14 +130,20 @@ def builds_for(candidates: Iterable[Candidate], python: tuple[int, int]) -> tupl
 
 
 def pythons() -> tuple[Candidate, ...]:
-    """A CPython of every version, for universes that lack it: no build of a project depends on which it is."""
+    """A CPython of every version with its ABI, for universes that lack some: no project depends on which it is."""
     found = []
     for major, minor in _PYTHONS:
-        for build in (f"1_cp{major}{minor}", "0_cpython"):
-            version = CondaVersion(f"{major}.{minor}.99")
-            index = IndexJson(CondaName("python"), version, build, 0, Subdir("noarch"))
-            found.append(Candidate(f"python-{version}-{build}.conda", index))
+        version = f"{major}.{minor}"
+        abi = f"cp{major}{minor}" + ("mu" if major == 2 else "m" if minor < 8 else "")
+        for build in (f"1_{abi}", "0_cpython"):
+            found.append(_made_up("python", f"{version}.99", build))
+        found.append(_made_up("python_abi", version, f"9_{abi}", f"python {version}.*"))
     return tuple(found)
+
+
+def _made_up(name: str, version: str, build: str, *constrains: str) -> Candidate:
+    index = IndexJson(CondaName(name), CondaVersion(version), build, 0, Subdir("noarch"), constrains=constrains)
+    return Candidate(f"{name}-{version}-{build}.conda", index)
 
 
 def one_of(builds: Sequence[IndexJson]) -> str:

@@ -68,10 +68,14 @@ def differences(one: Build, other: Build) -> tuple[str, ...]:
     found = []
     mine, theirs = needs(one.requires), needs(other.requires)
     if mine != theirs:
-        found.append(f"one needs {', '.join(mine) or 'nothing special'}, the other {', '.join(theirs) or 'nothing special'}")
+        found.append(
+            f"one needs {', '.join(mine) or 'nothing special'}, the other {', '.join(theirs) or 'nothing special'}"
+        )
     for axis in sorted(one.choices.keys() | other.choices.keys()):
         if one.choices.get(axis) != other.choices.get(axis):
-            found.append(f"{axis} {one.choices.get(axis, 'not stated')} against {other.choices.get(axis, 'not stated')}")
+            found.append(
+                f"{axis} {one.choices.get(axis, 'not stated')} against {other.choices.get(axis, 'not stated')}"
+            )
     return tuple(found)
 
 
@@ -102,7 +106,9 @@ def _bounds(what: str, bounds: Bounds | None, offered: Release | None, absent: s
     if offered is None:
         if not bounds.absent:
             yield f"{what}{_words(bounds)} ({absent})"
-    elif (bounds.lower is not None and offered < bounds.lower) or (bounds.upper is not None and offered >= bounds.upper):
+    elif (bounds.lower is not None and offered < bounds.lower) or (
+        bounds.upper is not None and offered >= bounds.upper
+    ):
         yield f"{what}{_words(bounds)} (this machine has {offered})"
 
 

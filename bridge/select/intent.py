@@ -148,9 +148,7 @@ def applied(metadata: VariantMetadata, intent: Intent) -> VariantMetadata:
     return replace(metadata, namespaces=namespaces, providers=providers, variants=kept)
 
 
-def _rules(
-    table: Mapping[str, Any], key: str, parse: Callable[[str], _Rule], subject: str
-) -> tuple[_Rule, ...]:
+def _rules(table: Mapping[str, Any], key: str, parse: Callable[[str], _Rule], subject: str) -> tuple[_Rule, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InvalidInput(Code.BAD_METADATA, "must be a list of texts", subject=subject, field=key)

@@ -64,9 +64,7 @@ class Planner:
             return None
         return release_of(builds, self.distribution(builds[0].index), self._axes, left_out)
 
-    def builds(
-        self, candidates: Sequence[Candidate]
-    ) -> tuple[tuple[Build, ...], tuple[tuple[str, BridgeError], ...]]:
+    def builds(self, candidates: Sequence[Candidate]) -> tuple[tuple[Build, ...], tuple[tuple[str, BridgeError], ...]]:
         """The builds that become wheels in the order of conda's preference, and why the others do not."""
         found: list[Build] = []
         left_out: list[tuple[str, BridgeError]] = []

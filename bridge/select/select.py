@@ -70,7 +70,11 @@ def select(
     if selection.conda is not None:
         return selection
     lenient = _answer(opened, conda_name, question, wheels, tables, complete=True)
-    return selection if lenient.conda is None else lenient.noting("The channels lack requirements of these builds, which were taken as available.")
+    return (
+        selection
+        if lenient.conda is None
+        else lenient.noting("The channels lack requirements of these builds, which were taken as available.")
+    )
 
 
 def _answer(
@@ -100,7 +104,11 @@ def _conda_name(name: str, channels: Sequence[Channel], tables: Tables) -> Conda
     known = {each for channel in channels for each in channel.names}
     wanted = canonicalize_name(name)
     mapped = sorted(conda for conda, project in tables.python.items() if canonicalize_name(project) == wanted)
-    for candidate in (CondaName(name.lower()), *mapped, *sorted(each for each in known if canonicalize_name(each) == wanted)):
+    for candidate in (
+        CondaName(name.lower()),
+        *mapped,
+        *sorted(each for each in known if canonicalize_name(each) == wanted),
+    ):
         if candidate in known:
             return candidate
     raise Unsupported(Code.NO_MATCH, "no channel has a package of this name", subject=name)

@@ -117,14 +117,20 @@ class Selector:
     def _side(self, python: tuple[int, int], version: Version | None) -> CondaSide | None:
         key = python, version
         if key not in self._sides:
-            among = [each for found in self._builds.values() for each in found] if version is None else self._builds.get(version, [])
+            among = (
+                [each for found in self._builds.values() for each in found]
+                if version is None
+                else self._builds.get(version, [])
+            )
             usable = builds_for(among, python)
             self._sides[key] = CondaSide(self._universe, among, python, self._solver) if usable else None
         return self._sides[key]
 
     def _releases(self, question: Question, wheels: Wheels | None) -> Iterator[RankedRelease]:
         if wheels is not None:
-            releases: Iterable[WheelRelease] = (each for each in wheels.releases if question.version in (None, each.version))
+            releases: Iterable[WheelRelease] = (
+                each for each in wheels.releases if question.version in (None, each.version)
+            )
         else:
             versions = self.versions if question.version is None else (question.version,)
             planned = [version for version in versions if self.planned(version) is not None]
@@ -148,9 +154,7 @@ class Selector:
                     return choice
         return choice
 
-    def _why(
-        self, question: Question, conda: CondaChoice, pick: WheelPick | None, verdict: Verdict
-    ) -> Iterator[str]:
+    def _why(self, question: Question, conda: CondaChoice, pick: WheelPick | None, verdict: Verdict) -> Iterator[str]:
         python = ".".join(map(str, question.python))
         yield f"Machine: {describe_host(question.host)}; Python {python}."
         release = None
@@ -170,10 +174,17 @@ class Selector:
             release = self.planned(question.version or self.versions[0])
         if release is not None:
             filename = None if conda.build is None else conda.build.filename
-            usable = [each for each in release.builds if builds_for([Candidate(each.filename, each.index)], question.python)]
+            usable = [
+                each for each in release.builds if builds_for([Candidate(each.filename, each.index)], question.python)
+            ]
             for line in better_builds(usable, filename, question.host):
                 yield f"{line}."
-            if verdict is Verdict.DIFFERENT and conda.build is not None and pick is not None and pick.source is not None:
+            if (
+                verdict is Verdict.DIFFERENT
+                and conda.build is not None
+                and pick is not None
+                and pick.source is not None
+            ):
                 mine, theirs = _build(release, conda.build.filename), _build(release, pick.source)
                 if mine is not None and theirs is not None:
                     yield f"The two builds differ: {'; '.join(differences(mine, theirs)) or 'in no axis'}."
@@ -193,7 +204,9 @@ def _wanted_release(release: WheelRelease, intent: Intent) -> WheelRelease:
     if metadata is None:
         return release
     overlay = applied(metadata, intent)
-    dropped = {each.source for each in release.offers if each.label in metadata.variants.keys() - overlay.variants.keys()}
+    dropped = {
+        each.source for each in release.offers if each.label in metadata.variants.keys() - overlay.variants.keys()
+    }
     offers = tuple(
         each for each in release.offers if each.label is not None or each.source is None or each.source not in dropped
     )
@@ -216,9 +229,7 @@ def _groups(planned: PlannedRelease, question: Question) -> list[list[str]]:
     return [found[key] for key in sorted(found)]
 
 
-def _score(
-    properties: Iterable[Property], values: Supported, namespaces: Sequence[str]
-) -> Iterator[int]:
+def _score(properties: Iterable[Property], values: Supported, namespaces: Sequence[str]) -> Iterator[int]:
     """Places of a build's best values, feature by feature; a feature that it does not have comes last."""
     for namespace in namespaces:
         for owner, feature, supported in values:

@@ -8,8 +8,8 @@ is usable does a wheel without a label count.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -58,27 +58,28 @@ class WheelRelease:
     requires_python: SpecifierSet | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WheelMachine:
     """What a wheel client knows of the machine."""
 
-    #: compatibility tags, best first.
-    tags: tuple[Tag, ...]
+    #: compatibility tag -> its place, 0 being the best.
+    places: Mapping[Tag, int]
     features: tuple[SupportedFeature, ...]
     python: tuple[int, int]
 
-    @cached_property
-    def places(self) -> Mapping[Tag, int]:
-        """Each tag's place among `tags`."""
-        return {tag: place for place, tag in enumerate(self.tags)}
 
-
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def wheel_machine(host: Host, python: tuple[int, int]) -> WheelMachine:
     """What a client that runs in conda's CPython on a machine knows of it."""
-    wide = python[0] == 2 and not host.subdir.startswith("win")
-    tags = host_tags(host, python, abi=f"cp{python[0]}{python[1]}mu" if wide else None)
-    return WheelMachine(tags, supported_features(host), python)
+    system = replace(host, cuda=None, cuda_arch=None, archspec=None, linux=None)
+    return WheelMachine(_places(system, python), supported_features(host), python)
+
+
+@lru_cache(maxsize=256)
+def _places(system: Host, python: tuple[int, int]) -> Mapping[Tag, int]:
+    wide = python[0] == 2 and not system.subdir.startswith("win")
+    tags = host_tags(system, python, abi=f"cp{python[0]}{python[1]}mu" if wide else None)
+    return {tag: place for place, tag in enumerate(tags)}
 
 
 def family_release(family: Family) -> WheelRelease:
@@ -129,9 +130,7 @@ class RankedRelease:
         return self._orders[key]
 
 
-def choose_release(
-    releases: Iterable[RankedRelease], machine: WheelMachine
-) -> tuple[WheelRelease, WheelOffer] | None:
+def choose_release(releases: Iterable[RankedRelease], machine: WheelMachine) -> tuple[WheelRelease, WheelOffer] | None:
     """The newest release with a usable wheel, and that wheel; final releases before others (PEP 440)."""
     by_version = {each.release.version: each for each in releases}
     versions = sorted(by_version, key=lambda version: (not version.is_prerelease, version), reverse=True)

@@ -109,11 +109,26 @@ def _ground(data: Repodata) -> None:
         system = {"linux": (_GLIBC,), "osx": ("__osx >=10.13",), "win": ()}[subdir.partition("-")[0]]
         data.add("python", "3.12.9", "h1_0_cpython", 0, system, subdir=subdir)
         for library, offset in (("openblas", 100), ("mkl", 0)):
-            data.add("libblas", "3.11.0", f"5_h1_{library}", 5, system, subdir=subdir, track_features="" if offset else "blas_mkl")
+            data.add(
+                "libblas",
+                "3.11.0",
+                f"5_h1_{library}",
+                5,
+                system,
+                subdir=subdir,
+                track_features="" if offset else "blas_mkl",
+            )
     data.add("python_abi", "3.12", "8_cp312", 8, constrains=("python 3.12.* *_cpython",), subdir="noarch")
     # conda-forge's records: all of a major version ask for the same driver.
     for version, floor in (("11.8", "11"), ("12.0", "12"), ("12.4", "12"), ("12.9", "12"), ("13.0", "13")):
-        data.add("cuda-version", version, "h1_3", 3, constrains=(f"cudatoolkit {version}|{version}.*", f"__cuda >={floor}"), subdir="noarch")
+        data.add(
+            "cuda-version",
+            version,
+            "h1_3",
+            3,
+            constrains=(f"cudatoolkit {version}|{version}.*", f"__cuda >={floor}"),
+            subdir="noarch",
+        )
     for level, names in _LEVELS.items():
         listed = [name for above in range(level, 5) for name in _LEVELS[above]]
         for place, name in enumerate(names):
@@ -121,7 +136,14 @@ def _ground(data: Repodata) -> None:
                 "_x86_64-microarch-level", str(level), f"{place}_{name}", place, (f"__archspec 1.* {name}",),
                 subdir="noarch", track_features="x86_64_microarch_level",
             )  # fmt: skip
-        data.add("_x86_64-microarch-level", str(level), f"9_level{level}", 9, (f"__archspec 1.* ^({'|'.join(listed)})$",), subdir="noarch")
+        data.add(
+            "_x86_64-microarch-level",
+            str(level),
+            f"9_level{level}",
+            9,
+            (f"__archspec 1.* ^({'|'.join(listed)})$",),
+            subdir="noarch",
+        )
     for implementation in ("openmpi", "mpich"):
         data.add("mpi", "1.0", implementation, 0, subdir="noarch")
         data.add(implementation, "5.0", "h1_0", 0, (f"mpi 1.0 {implementation}",))
@@ -131,7 +153,9 @@ def _ground(data: Repodata) -> None:
 
 def _gpupkg(data: Repodata) -> None:
     """CUDA 11.8, 12.0 or none x BLAS x CPU level 1 or 3: twelve builds, ranked by build number offsets."""
-    for (cuda, gpu), (blas, more), level in product((("", 0), ("11.8", 100), ("12.0", 200)), (("openblas", 0), ("mkl", 10)), (1, 3)):
+    for (cuda, gpu), (blas, more), level in product(
+        (("", 0), ("11.8", 100), ("12.0", 200)), (("openblas", 0), ("mkl", 10)), (1, 3)
+    ):
         depends = [f"libblas * *{blas}"]
         if cuda:
             depends.append(f"__cuda >={cuda}")
@@ -163,7 +187,9 @@ def _smpkg(data: Repodata) -> None:
     for number, (build, spec) in enumerate(
         (("sm75", ">=7.5"), ("sm80", ">=8.0,<9.0"), ("sm90", ">=9.0"), ("sm120", ">=12.0")), 1
     ):
-        data.project("smpkg", "4.0", f"{build}_py312_h{number}_{number}", number, "__cuda >=12.0", f"__cuda_arch {spec}")
+        data.project(
+            "smpkg", "4.0", f"{build}_py312_h{number}_{number}", number, "__cuda >=12.0", f"__cuda_arch {spec}"
+        )
 
 
 def _choicepkg(data: Repodata) -> None:
@@ -236,9 +262,7 @@ def hosts() -> Iterator[tuple[str, Host]]:
     gpus = [(None, None), *((driver, capability) for driver in drivers[1:] for capability in capabilities)]
     for (driver, capability), level, glibc in product(gpus, _LEVELS, (17, 28, 39)):
         name = f"linux glibc2.{glibc} v{level}{_gpu_name(driver, capability)}"
-        yield name, Host(
-            Subdir("linux-64"), driver, capability, _archspec(level), Release(2, glibc), "6.1"
-        )
+        yield name, Host(Subdir("linux-64"), driver, capability, _archspec(level), Release(2, glibc), "6.1")
     for subdir, release in (("osx-64", (10, 15)), ("osx-64", (12, 0)), ("osx-arm64", (11, 0)), ("osx-arm64", (15, 0))):
         archspec = "m1" if subdir == "osx-arm64" else "haswell"
         yield f"{subdir} {release[0]}.{release[1]}", Host(Subdir(subdir), archspec=archspec, osx=Release(*release))

@@ -91,7 +91,10 @@ def test_builds_for_another_python_or_abi_are_left_out(tmp_path: Path) -> None:
     data.add("multi", "1.0", "pypy_0", 0, ("python >=3.12,<3.13.0a0", "python_abi 3.12.* *_graalpy_1"))
     data.add("multi", "1.0", "tool_0", 0)
     with Universe([open_channel(data.write(tmp_path), subdirs=["linux-64"])], subdir="linux-64") as universe:
-        found = {python: [each.index.build for each in builds_for(universe.candidates("multi"), python)] for python in ((3, 12), (3, 13))}
+        found = {
+            python: [each.index.build for each in builds_for(universe.candidates("multi"), python)]
+            for python in ((3, 12), (3, 13))
+        }
     assert found == {(3, 12): ["py312_0", "tool_0"], (3, 13): ["tool_0"]}
 
 

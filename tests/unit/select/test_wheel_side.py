@@ -8,7 +8,6 @@ from packaging.tags import Tag
 from packaging.version import Version
 
 from bridge.formats.wheel.filename import parse_wheel_filename
-from bridge.mapping.hosts import host_tags, supported_features
 from bridge.mapping.providers import known_provider
 from bridge.model.conda import Subdir
 from bridge.model.host import Host, Release
@@ -23,6 +22,7 @@ from bridge.select.wheel_side import (
     is_honoured,
     ranked,
     usable_labels,
+    wheel_machine,
 )
 
 PROVIDERS = {
@@ -54,7 +54,7 @@ def machine(subdir: str = "linux-64", **offered: object) -> WheelMachine:
     if subdir.startswith("linux"):
         offered.setdefault("glibc", Release(2, 39))
     host = Host(Subdir(subdir), **offered)
-    return WheelMachine(host_tags(host, (3, 12)), supported_features(host), (3, 12))
+    return wheel_machine(host, (3, 12))
 
 
 RELEASE = WheelRelease(

@@ -1,0 +1,107 @@
+"""Builds of one release given together become one consistent family of variants."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+from bridge.channel.convert import convert
+from bridge.errors import Code
+from bridge.formats.wheel.variant_check import check_files
+from bridge.model.plan import Layout, Outcome, Status
+from tests.support.sample_packages import noarch_package
+
+RELEASE = "demo-1.0-py3-none-any"
+
+
+def build(directory: Path, name: str, number: int, *depends: str, **index: object) -> Path:
+    """One build of `demo` 1.0 that carries its own name, so that the wheel made of it can be told."""
+    directory.mkdir(exist_ok=True)
+    files = {"site-packages/demo_build.py": f"BUILD = {name!r}\n".encode()}
+    merged = {"depends": ["python >=3.9", *depends], "build_number": number, **index}
+    return noarch_package(directory, build=name, files=files, index=merged)
+
+
+def gpu_family(directory: Path) -> list[Path]:
+    return [
+        build(directory, "cpu_0", 0),
+        build(directory, "cuda12_200", 200, "__cuda >=12"),
+        build(directory, "cuda13_201", 201, "__cuda >=13"),
+    ]
+
+
+def run(inputs: list[Path], out: Path, **more: object) -> tuple[dict[str, Outcome], list[str]]:
+    report = convert(inputs, out, layout=Layout.PREFIX, **more)  # type: ignore[arg-type]
+    return {Path(outcome.input).name: outcome for outcome in report.outcomes}, sorted(p.name for p in out.iterdir())
+
+
+def content_of(path: Path) -> str:
+    with zipfile.ZipFile(path) as wheel:
+        return wheel.read("demo_build.py").decode()
+
+
+def test_every_build_becomes_a_variant_beside_one_plain_wheel(tmp_path: Path) -> None:
+    outcomes, names = run(gpu_family(tmp_path / "in"), tmp_path / "out")
+    assert names == [
+        "demo-1.0-py3-none-any-cu12.whl",
+        "demo-1.0-py3-none-any-cu13.whl",
+        "demo-1.0-py3-none-any-null.whl",
+        "demo-1.0-py3-none-any.whl",
+        "demo-1.0-variants.json",
+    ]
+    assert all(outcome.status is Status.CONVERTED for outcome in outcomes.values())
+    assert not check_files(sorted((tmp_path / "out").iterdir()))
+    for label, source in (("-cu12", "cuda12_200"), ("-cu13", "cuda13_201"), ("-null", "cpu_0"), ("", "cpu_0")):
+        assert source in content_of(tmp_path / "out" / f"{RELEASE}{label}.whl")
+
+
+def test_outcomes_name_the_variants_of_each_build(tmp_path: Path) -> None:
+    outcomes, _ = run(gpu_family(tmp_path / "in"), tmp_path / "out")
+    documents = {name: outcome.to_json()["outputs"] for name, outcome in outcomes.items()}
+    (cuda,) = documents["demo-1.0-cuda12_200.conda"]
+    assert cuda["variant"] == {"label": "cu12", "properties": ["nvidia :: cuda_version_lower_bound :: 12.0"]}
+    assert cuda["source"]["filename"] == "demo-1.0-cuda12_200.conda"
+    plain, null = sorted(documents["demo-1.0-cpu_0.conda"], key=lambda item: item["variant"] is not None)
+    assert (plain["variant"], null["variant"]["label"]) == (None, "null")
+
+
+def test_what_a_property_says_is_no_loss_any_more(tmp_path: Path) -> None:
+    builds = gpu_family(tmp_path / "in")
+    alone, _ = run(builds[1:2], tmp_path / "alone")
+    together, _ = run(builds, tmp_path / "together")
+    name = "demo-1.0-cuda12_200.conda"
+    assert Code.VIRTUAL_PACKAGE in {loss.code for loss in alone[name].losses}
+    assert Code.VIRTUAL_PACKAGE not in {loss.code for loss in together[name].losses}
+
+
+def test_the_index_is_the_same_whatever_the_order_and_the_number_of_jobs(tmp_path: Path) -> None:
+    builds = gpu_family(tmp_path / "in")
+    run(builds, tmp_path / "one")
+    run(builds[::-1], tmp_path / "two", jobs=2)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_a_build_that_conda_prefers_everywhere_shadows_the_others(tmp_path: Path) -> None:
+    builds = [build(tmp_path / "in", "old_0", 0), build(tmp_path / "in", "new_1", 1)]
+    outcomes, names = run(builds, tmp_path / "out")
+    assert outcomes["demo-1.0-old_0.conda"].code is Code.SHADOWED
+    assert "new_1" in content_of(tmp_path / "out" / f"{RELEASE}.whl")
+    assert "old" not in json.dumps(names)
+
+
+def test_a_build_for_a_cpu_level_is_told_apart_although_the_channel_lacks_the_level_packages(tmp_path: Path) -> None:
+    builds = [
+        build(tmp_path / "in", "level1_0", 0),
+        build(tmp_path / "in", "level3_300", 300, "_x86_64-microarch-level >=3"),
+    ]
+    _, names = run(builds, tmp_path / "out")
+    assert f"{RELEASE}-v3.whl" in names
+    document = json.loads((tmp_path / "out" / "demo-1.0-variants.json").read_text())
+    assert document["variants"]["v3"]["x86_64"] == {"level": ["v3"]}
+
+
+def test_a_single_build_stays_a_plain_wheel(tmp_path: Path) -> None:
+    _, names = run(gpu_family(tmp_path / "in")[1:2], tmp_path / "out")
+    assert names == [f"{RELEASE}.whl"]
