@@ -37,7 +37,7 @@ from bridge.model.family import Build  # noqa: E402
 from bridge.model.host import Host  # noqa: E402
 from bridge.select.conda_side import builds_for, pythons  # noqa: E402
 from bridge.select.plan import Planner  # noqa: E402
-from bridge.select.selection import Selection, Verdict, compare  # noqa: E402
+from bridge.select.selection import Selection, Verdict  # noqa: E402
 from bridge.select.selector import Question, Selector  # noqa: E402
 from tests.support.families import FAMILIES, PYTHON, SUBDIRS, hosts, repodata  # noqa: E402
 
@@ -166,10 +166,8 @@ def _release(
 
 def cell(selector: Selector, question: Question) -> Selection:
     """Both decisions, without their reasons."""
-    choice = selector.conda(question)
-    pick = selector.wheel(question)
-    filename = None if choice.build is None else choice.build.filename
-    return Selection(filename, pick, compare(filename, pick))
+    choice, pick, verdict = selector.decide(question)
+    return Selection(None if choice.build is None else choice.build.filename, pick, verdict)
 
 
 def differing_axes(builds: Sequence[Build]) -> list[str]:
@@ -182,7 +180,7 @@ def differing_axes(builds: Sequence[Build]) -> list[str]:
 
 def _several(universe: Universe, name: str, versions: Sequence[Version]) -> Iterator[tuple[Version, tuple[int, int]]]:
     """Releases with two or more builds for one Python."""
-    from bridge.mapping.versions import to_pep440  # noqa: PLC0415
+    from bridge.mapping.versions import to_pep440
 
     by_version = defaultdict(list)
     for candidate in universe.candidates(name):

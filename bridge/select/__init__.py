@@ -10,14 +10,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bridge.select.select import Selection
+    from bridge.select.selection import Selection
 
 
 class _Callable(ModuleType):
     """`bridge.select` is the name of both the function that users call and the package that it is in."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Selection:
-        from bridge.select.select import select  # noqa: PLC0415 - modules below can be imported alone
+        from bridge.select.select import select
 
         return select(*arguments, **options)
 

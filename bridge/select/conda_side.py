@@ -22,7 +22,6 @@ from bridge.mapping.python import python_support
 from bridge.model.conda import CondaName, CondaVersion, IndexJson, Subdir
 from bridge.model.host import VirtualPackage
 
-
 #: versions of Python that packages of today's channels are for.
 _PYTHONS: Final = ((2, 7), *((3, minor) for minor in range(3, 16)))
 _INTERPRETER: Final = frozenset({"python", "python_abi", "cpython"})
@@ -118,7 +117,8 @@ class CondaSide:
                     continue
                 seen.add(spec)
                 if name.startswith("__"):
-                    found.add(spec)
+                    # What constrains says is met by absence too, so that presence by itself matters.
+                    found.update((name, spec))
                 else:
                     waiting.extend(self._universe.matching(spec))
         return found

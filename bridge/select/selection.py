@@ -13,7 +13,8 @@ class Verdict(Enum):
     """How the two sides compare."""
 
     SAME = "the same build"
-    #: conda refuses to install anything, and a wheel client falls back to the wheel without a label.
+    #: conda refuses to install anything, and a wheel client cannot: it takes the wheel without a label, or a variant
+    #: whose properties cannot say what it needs.
     NO_BUILD = "no build for this machine"
     NEITHER = "neither side has anything"
     UNKNOWN_SOURCE = "the wheel does not say what it was made from"
@@ -65,12 +66,18 @@ class Selection:
         }
 
 
-def compare(conda: str | None, wheel: WheelPick | None) -> Verdict:
-    """How a conda artifact and the one behind a wheel compare; the two archive formats of a build are one build."""
+def compare(conda: str | None, wheel: WheelPick | None, *, sayable: bool = True) -> Verdict:
+    """How a conda artifact and the one behind a wheel compare; the two archive formats of a build are one build.
+
+    Args:
+        conda: file name, None where conda installs nothing.
+        wheel: None where no wheel can be used.
+        sayable: whether properties say all that the build behind the wheel needs of its machine.
+    """
     if wheel is None:
         return Verdict.NEITHER if conda is None else Verdict.DIFFERENT
     if conda is None:
-        return Verdict.NO_BUILD if wheel.label is None else Verdict.DIFFERENT
+        return Verdict.NO_BUILD if wheel.label is None or not sayable else Verdict.DIFFERENT
     if wheel.source is None:
         return Verdict.UNKNOWN_SOURCE
     return Verdict.SAME if _stem(conda) == _stem(wheel.source) else Verdict.DIFFERENT

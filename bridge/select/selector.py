@@ -88,11 +88,16 @@ class Selector:
 
     def select(self, question: Question, wheels: Wheels | None = None) -> Selection:
         """Both decisions and their reasons."""
-        conda = self.conda(question)
-        pick = self.wheel(question, wheels)
+        conda, pick, verdict = self.decide(question, wheels)
         filename = None if conda.build is None else conda.build.filename
-        verdict = compare(filename, pick)
         return Selection(filename, pick, verdict, tuple(self._why(question, conda, pick, verdict)))
+
+    def decide(self, question: Question, wheels: Wheels | None = None) -> tuple[CondaChoice, WheelPick | None, Verdict]:
+        """Both decisions, and how they compare."""
+        conda, pick = self.conda(question), self.wheel(question, wheels)
+        if conda.build is not None or pick is None or pick.label is None:
+            return conda, pick, compare(None if conda.build is None else conda.build.filename, pick)
+        return conda, pick, compare(None, pick, sayable=not self._needs_more_than_said(pick))
 
     def conda(self, question: Question) -> CondaChoice:
         """What the conda solver takes, within what the user wants."""
@@ -154,6 +159,15 @@ class Selector:
                     return choice
         return choice
 
+    def _needs_more_than_said(self, pick: WheelPick) -> bool:
+        """Whether a build needs something of its machine that no property says (such as "no GPU, or a new driver")."""
+        planned = (self.planned(version) for version in self.versions)
+        build = next((found for each in planned if each and pick.source and (found := _build(each, pick.source))), None)
+        if build is None:
+            return False
+        bounds = (build.requires.cuda, build.requires.cuda_arch)
+        return bool(build.requires.unsaid) or any(each is not None and each.absent for each in bounds)
+
     def _why(self, question: Question, conda: CondaChoice, pick: WheelPick | None, verdict: Verdict) -> Iterator[str]:
         python = ".".join(map(str, question.python))
         yield f"Machine: {describe_host(question.host)}; Python {python}."
@@ -189,7 +203,7 @@ class Selector:
                 if mine is not None and theirs is not None:
                     yield f"The two builds differ: {'; '.join(differences(mine, theirs)) or 'in no axis'}."
         if verdict is Verdict.NO_BUILD:
-            yield "No build is for this machine; wheels cannot refuse it, so the fallback is offered."
+            yield "No build is for this machine, which wheels cannot say: one wheel of a release fits every machine."
         if verdict is Verdict.UNKNOWN_SOURCE:
             yield "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
 

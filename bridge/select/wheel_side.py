@@ -27,7 +27,6 @@ from bridge.model.family import Family
 from bridge.model.host import Host, SupportedFeature
 from bridge.model.variant import PluginProvider, Property, StaticProvider, VariantMetadata
 
-
 #: (namespace, feature, values best first), the most important first.
 Supported = tuple[tuple[str, str, tuple[str, ...]], ...]
 

@@ -1,8 +1,10 @@
-"""HTTP as far as packages need it: ranges, bounded reads, and redirects that stay on their host."""
+"""HTTP as far as packages and channels need it: ranges, bounded reads, guarded redirects."""
 
 from __future__ import annotations
 
+import base64
 import http.client
+import ipaddress
 import re
 import urllib.error
 import urllib.parse
@@ -24,6 +26,7 @@ _TIMEOUT: Final = 60.0
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _TOKEN: Final = re.compile(r"/t/[^/]+/")
 _PARTIAL: Final = 206
+_ABSENT: Final = frozenset({404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,14 @@ class Response:
         return InvalidInput(Code.SOURCE, message, subject=redacted(self._address.url))
 
 
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """Redirects stay on their host and never leave https: a credential or a trusted name must not travel."""
+class Absent(InvalidInput):
+    """The server says that there is no such file (404, 410)."""
+
+
+class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, to another host too (package hosts hand out addresses of their CDN), but never away from
+    https, never from outside to an address inside, and never with the credentials of another host (class 16: SSRF).
+    """
 
     max_redirections = 5
 
@@ -130,16 +139,41 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-        same_host = (old.hostname, _port(old)) == (new.hostname, _port(new)) or (
-            old.hostname == new.hostname and (old.scheme, new.scheme) == ("http", "https")
-        )
-        if (
-            not same_host
-            or new.scheme not in ("http", "https")
-            or (old.scheme, new.scheme) == ("https", "http")
-        ):
-            raise urllib.error.URLError(f"a redirect to {redacted(newurl)}, which is another host or scheme")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+        refusal = None
+        if new.scheme not in {old.scheme, "https"}:
+            refusal = "another scheme"
+        elif "@" in new.netloc or (new.hostname != old.hostname and _is_inside(new.hostname or "")):
+            refusal = "a host that is refused"
+        if refusal is not None:
+            fp.close()
+            raise urllib.error.URLError(f"a redirect to {redacted(newurl)}, which is {refusal}")
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        authorization = req.unredirected_hdrs.get("Authorization")
+        if request is not None and authorization and (new.scheme, new.netloc) == (old.scheme, old.netloc):
+            request.add_unredirected_header("Authorization", authorization)
+        return request
+
+
+def _is_inside(host: str) -> bool:
+    """True for the names and literal addresses of machines that only this one can reach."""
+    if not host or host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
+
+
+def _split_credentials(url: str) -> tuple[str, str | None]:
+    """The address without `user:password@`, and the header that says the same."""
+    parts = urllib.parse.urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None
+    name, _, password = user.partition(":")
+    pair = f"{urllib.parse.unquote(name)}:{urllib.parse.unquote(password)}"
+    token = base64.b64encode(pair.encode()).decode("ascii")
+    return urllib.parse.urlunsplit(parts._replace(netloc=host)), f"Basic {token}"
 
 
 @contextmanager
@@ -147,8 +181,10 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
     """Ask for a file, or for the part of it that an HTTP `Range` names; a server may send more than asked
     for.
 
+    `user:password@` in the address becomes an Authorization header for that host only.
+
     Raises:
-        InvalidInput: CB119.
+        InvalidInput: CB119; `Absent` where the server says that there is no such file.
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -158,29 +194,40 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
         urllib.request.FileHandler(),
         urllib.request.HTTPErrorProcessor(),
         urllib.request.HTTPDefaultErrorHandler(),
-        _SameHost(),
+        _GuardedRedirects(),
     ):
         opener.add_handler(handler)
     headers = {"User-Agent": "conda-wheel-bridge", "Accept-Encoding": "identity"}
     if ranges is not None:
         headers["Range"] = ranges
+    url, authorization = _split_credentials(address.url)
+    asked = urllib.request.Request(url, headers=headers)  # noqa: S310
+    if authorization:
+        # Not copied to the request that follows a redirect.
+        asked.add_unredirected_header("Authorization", authorization)
     try:
-        reply = opener.open(urllib.request.Request(address.url, headers=headers), timeout=_TIMEOUT)  # noqa: S310
+        reply = opener.open(asked, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        raise InvalidInput(
-            Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)
-        ) from None
+        kind = Absent if error.code in _ABSENT else InvalidInput
+        raise kind(Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        # The text of such an error can repeat the address with its token.
         raise InvalidInput(
-            Code.SOURCE, f"cannot be fetched: {printable(str(reason))}", subject=redacted(address.url)
-        ) from error
+            Code.SOURCE, f"cannot be fetched: {_reason(error)}", subject=redacted(address.url)
+        ) from None
     with reply:
         encoding = reply.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             raise InvalidInput(Code.SOURCE, "the server compressed the reply", subject=redacted(address.url))
         yield Response(reply, reply.headers, address, partial=getattr(reply, "status", None) == _PARTIAL)
+
+
+def _reason(error: BaseException) -> str:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, str):
+        return printable(reason)
+    return getattr(reason, "strerror", None) or type(reason).__name__
 
 
 def redacted(url: str) -> str:
@@ -193,7 +240,3 @@ def redacted(url: str) -> str:
         return "(an address)"
     path = _TOKEN.sub("/t/<token>/", parts.path)
     return printable(urllib.parse.urlunsplit((parts.scheme, host + port, path, "", "")))
-
-
-def _port(parts: urllib.parse.SplitResult) -> int | None:
-    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)

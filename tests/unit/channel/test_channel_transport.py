@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from bridge.channel import transport
+from bridge.formats.conda import transport as conda_transport
 from bridge.channel.repodata import open_channel
 from bridge.errors import Code, InvalidInput
 
@@ -78,7 +79,7 @@ def test_a_redirection_to_another_host_carries_no_credentials(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Every host that a test can reach is an inside one, which the guard would refuse.
-    monkeypatch.setattr(transport, "_is_inside", lambda _host: False)
+    monkeypatch.setattr(conda_transport, "_is_inside", lambda _host: False)
     with serving() as other:
         other.answers["/b"] = (200, {}, b"x")
         server.answers["/a"] = (302, {"Location": other.url("/b")}, b"")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.channel.repodata import open_channel
 from bridge.channel.candidate import Candidate
+from bridge.channel.repodata import open_channel
 from bridge.channel.universe import Universe
 from bridge.mapping.hosts import virtual_packages
 from bridge.model.conda import Subdir
