@@ -10,9 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
+# So that it works from a bare checkout too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bridge.cli.demo_samples import (  # noqa: E402 - works from a bare checkout too
+from bridge.cli.demo_samples import (
     SampleError,
     build_samples,
     lacking,

@@ -5,6 +5,8 @@ Packages themselves are fetched by `bridge.formats.conda.remote`, which knows ra
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.transport import Absent, Address, redacted, request
 
@@ -22,7 +24,8 @@ def get(address: str, *, limit: int) -> bytes | None:
     if not address.startswith(("http://", "https://")):
         raise InvalidInput(Code.SOURCE, "only http and https addresses are asked", subject=redacted(address))
     try:
-        with request(Address.parse(address)) as response:
+        # The address of a page may end in a slash; an artifact's has a file name.
+        with request(replace(Address.parse(address.rstrip("/")), url=address)) as response:
             return b"".join(response.blocks(limit))
     except Absent:
         return None

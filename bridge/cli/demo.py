@@ -26,13 +26,15 @@ from bridge.select.detect import detect_host
 from bridge.select.select import select
 from bridge.select.selection import Selection
 
-_PLAIN, _PLAIN_PROJECT = "hello", "bridge-hello"
+_PLAIN: Final = "hello"
+_PLAIN_PROJECT: Final = "bridge-hello"
 _FAMILY: Final = "gpu-demo"
 _MODULE: Final = "gpu_demo"
 #: of the driver that uv is told of.
 _DRIVER: Final = "12.8"
 _PYTHON: Final = (sys.version_info[0], sys.version_info[1])
 _STEPS: Final = 6
+_NO_LABEL: Final = "(no label)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,16 @@ def _demo(work: Path) -> None:
     _show_choices(chosen)
     for machine, selection in zip(_MACHINES, chosen, strict=True):
         _require_agreement(machine.name, selection)
+    click.echo(f"    why, on the {_MACHINES[1].name}:")
+    for line in chosen[1].why:
+        click.echo(f"      {line}")
 
     step(f"install {_FAMILY} with uv, as if this machine had a driver for CUDA {_DRIVER}")
     expected = _select(detect_host([parse_set(f"cuda={_DRIVER}")]), channel, wheels)
     _require_agreement("this machine", expected)
     with_uv = Environment.create(work / "with-uv", with_pip=False)
     install_with_uv(with_uv, simple, _FAMILY, driver=_DRIVER, cache=work / "uv-cache")
-    _require_source("uv", with_uv, expected.conda)
+    _require_source("uv (0.13.8 or newer is needed)", with_uv, expected.conda)
     click.echo(f"    conda would take  {expected.conda}")
     click.echo(f"    uv took the wheel made of it, and {_MODULE}.BACKEND is: {_backend(with_uv)}")
 
@@ -133,19 +138,21 @@ def _show_outcome(outcome: Outcome) -> None:
     if outcome.status is not Status.CONVERTED:
         raise click.ClickException(f"{outcome.status.value}: {outcome.message}")
     for output in outcome.outputs:
-        label = "" if output.variant is None else output.variant.label
-        click.echo(f"    {label or '(no label)':<10}  made of {output.source.filename}")
+        label = _NO_LABEL if output.variant is None else output.variant.label
+        click.echo(f"    {label:<10}  made of {output.source.filename}")
 
 
 def _show_choices(chosen: Sequence[Selection]) -> None:
     """Print what each side takes, one machine beside the other."""
-    table = Table(*("", *(machine.name for machine in _MACHINES)), header_style="bold")
+    table = Table(header_style="bold")
+    for heading in ("", *(machine.name for machine in _MACHINES)):
+        table.add_column(heading, overflow="fold")
     table.add_row("CUDA driver", *(machine.cuda or "none" for machine in _MACHINES))
     table.add_row("processor", *(machine.archspec for machine in _MACHINES))
     table.add_row("conda takes build", *(_build(each.conda) for each in chosen))
-    labels = ["nothing" if each.wheel is None else each.wheel.label or "(no label)" for each in chosen]
-    table.add_row("wheel client takes", *labels)
-    table.add_row("which is made of", *(_build(each.wheel and each.wheel.source) for each in chosen))
+    picks = [each.wheel for each in chosen]
+    table.add_row("wheel client takes", *("nothing" if each is None else each.label or _NO_LABEL for each in picks))
+    table.add_row("which is made of", *(_build(None if each is None else each.source) for each in picks))
     table.add_row("the same", *("yes" if each.agree else "NO" for each in chosen))
     Console(file=sys.stdout, highlight=False).print(table)
 

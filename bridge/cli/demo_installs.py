@@ -19,6 +19,7 @@ import click
 _CONFIGURATION: Final = ("PIP_", "UV_", "CONDA_", "PYTHON", "VIRTUAL_ENV")
 #: makes uv see a driver of this version, whatever the machine has.
 _FORCED_DRIVER: Final = "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION"
+_UV: Final = "uv.exe" if os.name == "nt" else "uv"
 _PROVENANCE: Final = "*.dist-info/conda/provenance.json"
 
 
@@ -30,8 +31,15 @@ class Environment:
 
     @classmethod
     def create(cls, root: Path, *, with_pip: bool) -> Environment:
-        """Make a fresh one."""
-        venv.create(root, with_pip=with_pip, symlinks=os.name != "nt")
+        """Make a fresh one.
+
+        Raises:
+            click.ClickException: this Python cannot; some systems leave pip out of it.
+        """
+        try:
+            venv.create(root, with_pip=with_pip, symlinks=os.name != "nt")
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise click.ClickException(f"no virtual environment can be made: {error}") from error
         return cls(root)
 
     def program(self, name: str) -> str:
@@ -88,7 +96,7 @@ def install_with_pip(environment: Environment, index: Path, *projects: str) -> N
 
 
 def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    beside = Path(sys.executable).with_name(_UV)
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
         raise click.ClickException("the demo installs with uv: pip install 'conda-wheel-bridge[demo]'")

@@ -19,7 +19,7 @@ import yaml
 RECIPE: Final = "recipe.yaml"
 VARIANTS: Final = "variants.yaml"
 #: what rattler-build leaves beside the packages.
-_LEFTOVERS: Final = ("bld", "src_cache", "rattler-build-log.txt")
+_LEFTOVERS: Final = ("bld", "src_cache", "rattler-build-log.txt", ".condapackageignore", ".tmp")
 
 
 class SampleError(click.ClickException):
@@ -75,12 +75,12 @@ def build_samples(names: Sequence[str], channel: Path) -> dict[str, list[Path]]:
         if (need := lacking(name)) is not None:
             raise SampleError(f"building the sample {name} needs {need}")
     channel.mkdir(parents=True, exist_ok=True)
+    leftovers = [path for name in _LEFTOVERS if not (path := channel / name).exists()]
     try:
         with recipe_directory() as directory, _surroundings():
             return {name: list(_build(directory, name, channel)) for name in names}
     finally:
-        for leftover in _LEFTOVERS:
-            path = channel / leftover
+        for path in leftovers:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -96,7 +96,11 @@ def _build(directory: Path, name: str, channel: Path) -> Iterator[Path]:
         variants = tools.VariantConfig(_variants(directory / name))
         for rendered in recipe.render(variants, tools.RenderConfig(repodata_revision=revision)):
             result = rendered.run_build(
-                tool_config=tools.ToolConfiguration(test_strategy="skip"), output_dir=str(channel), channels=[]
+                tool_config=tools.ToolConfiguration(test_strategy="skip"),
+                output_dir=str(channel),
+                channels=[],
+                # It would hold the directories of this machine.
+                no_include_recipe=True,
             )
             yield from (Path(package) for package in result.packages)
     except tools.RattlerBuildError as error:

@@ -7,7 +7,7 @@ the host. Hosts between which no requirement in reach can tell get one answer, f
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -131,14 +131,15 @@ def builds_for(candidates: Iterable[Candidate], python: tuple[int, int]) -> tupl
 
 def pythons() -> tuple[Candidate, ...]:
     """A CPython of every version with its ABI, for universes that lack some: no project depends on which it is."""
-    found = []
-    for major, minor in _PYTHONS:
-        version = f"{major}.{minor}"
-        abi = f"cp{major}{minor}" + ("mu" if major == 2 else "m" if minor < 8 else "")
-        for build in (f"1_{abi}", "0_cpython"):
-            found.append(_made_up("python", f"{version}.99", build))
-        found.append(_made_up("python_abi", version, f"9_{abi}", f"python {version}.*"))
-    return tuple(found)
+    return tuple(each for version in _PYTHONS for each in _made_up_python(*version))
+
+
+def _made_up_python(major: int, minor: int) -> Iterator[Candidate]:
+    version = f"{major}.{minor}"
+    abi = f"cp{major}{minor}" + ("mu" if major == 2 else "m" if minor < 8 else "")
+    yield _made_up("python", f"{version}.99", f"1_{abi}")
+    yield _made_up("python", f"{version}.99", "0_cpython")
+    yield _made_up("python_abi", version, f"9_{abi}", f"python {version}.*")
 
 
 def _made_up(name: str, version: str, build: str, *constrains: str) -> Candidate:

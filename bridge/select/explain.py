@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from typing import Final
+
 from bridge.mapping.microarchitectures import x86_64_level
 from bridge.model.family import Bounds, Build, HostRequirement
 from bridge.model.host import Host, Release
 
 #: builds that conda would rather take, of which it is said why it cannot.
-_MOST_BETTER = 4
+_MOST_BETTER: Final = 4
+#: characters of what no axis says.
+_LONGEST: Final = 80
 
 
 def describe_host(host: Host) -> str:
@@ -54,7 +58,7 @@ def needs(requires: HostRequirement) -> tuple[str, ...]:
         found.append(f"x86-64 level v{requires.x86_64_level}")
     if requires.aarch64_version is not None:
         found.append(f"Arm version {requires.aarch64_version}")
-    return (*found, *requires.unsaid)
+    return (*found, *(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..." for text in requires.unsaid))
 
 
 def traits(build: Build) -> str:
@@ -65,18 +69,13 @@ def traits(build: Build) -> str:
 
 def differences(one: Build, other: Build) -> tuple[str, ...]:
     """The axes on which two builds of a release differ."""
-    found = []
-    mine, theirs = needs(one.requires), needs(other.requires)
-    if mine != theirs:
-        found.append(
-            f"one needs {', '.join(mine) or 'nothing special'}, the other {', '.join(theirs) or 'nothing special'}"
-        )
-    for axis in sorted(one.choices.keys() | other.choices.keys()):
-        if one.choices.get(axis) != other.choices.get(axis):
-            found.append(
-                f"{axis} {one.choices.get(axis, 'not stated')} against {other.choices.get(axis, 'not stated')}"
-            )
-    return tuple(found)
+    mine, theirs = (", ".join(needs(each.requires)) or "nothing special" for each in (one, other))
+    axes = sorted(one.choices.keys() | other.choices.keys())
+    pairs = ((axis, *(each.choices.get(axis, "not stated") for each in (one, other))) for axis in axes)
+    return (
+        *([f"one needs {mine}, the other {theirs}"] if mine != theirs else []),
+        *(f"{axis} {this} against {that}" for axis, this, that in pairs if this != that),
+    )
 
 
 def better_builds(preferred: Sequence[Build], chosen: str | None, host: Host) -> Iterator[str]:

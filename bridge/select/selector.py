@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from bridge.channel.candidate import Candidate
 from bridge.channel.universe import Universe
+from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.mapping.hosts import supported_features, virtual_packages
 from bridge.mapping.versions import to_pep440
 from bridge.model.family import Build
@@ -147,7 +148,7 @@ class Selector:
             yield RankedRelease(_wanted_release(release, question.intent) if question.intent else release)
 
     def _wanted(self, question: Question, side: CondaSide, machine: Sequence[VirtualPackage]) -> CondaChoice:
-        """The best group of builds, by what the user wants, of which the solver can install one; newest release first."""
+        """What can be installed of the group of builds that the user wants most; newest release first."""
         choice = CondaChoice(None, "no build is what the user wants")
         for version in self.versions if question.version is None else (question.version,):
             planned = self.planned(version)
@@ -161,8 +162,8 @@ class Selector:
 
     def _needs_more_than_said(self, pick: WheelPick) -> bool:
         """Whether a build needs something of its machine that no property says (such as "no GPU, or a new driver")."""
-        planned = (self.planned(version) for version in self.versions)
-        build = next((found for each in planned if each and pick.source and (found := _build(each, pick.source))), None)
+        planned = self.planned(parse_wheel_filename(pick.filename).version)
+        build = None if planned is None or pick.source is None else _build(planned, pick.source)
         if build is None:
             return False
         bounds = (build.requires.cuda, build.requires.cuda_arch)

@@ -116,6 +116,11 @@ def served(directory: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
+        def end_headers(self) -> None:
+            # uv keeps pages that do not say how long they are good for.
+            self.send_header("Cache-Control", "no-cache")
+            super().end_headers()
+
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(directory))) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

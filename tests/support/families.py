@@ -6,15 +6,28 @@ repodata of all of them; `HOSTS` are the machines that they are tried on.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
+import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from bridge.channel.repodata import open_channel
+from bridge.channel.universe import Universe
+from bridge.formats.wheel.filename import drop_label
+from bridge.formats.wheel.variant_edit import make_variant
+from bridge.formats.wheel.variant_json import write_variant_json
+from bridge.mapping.axes import load_axes
 from bridge.model.conda import Subdir
+from bridge.model.family import Build, Family, FamilyMember
 from bridge.model.host import Host, Release
+from bridge.select.plan import Planner, release_of
 
 PYTHON = (3, 12)
 _PYTHON_DEPENDS = ("python >=3.12,<3.13.0a0", "python_abi 3.12.* *_cp312")
@@ -74,7 +87,8 @@ class Repodata:
 
     def project(self, name: str, version: str, build: str, number: int, *depends: str, **more: Any) -> str:
         """A build of a Python extension."""
-        system = () if more.get("subdir", "linux-64") != "linux-64" or "__glibc" in " ".join(depends) else (_GLIBC,)
+        linux = more.get("subdir", "linux-64").startswith("linux")
+        system = (_GLIBC,) if linux and "__glibc" not in " ".join(depends) else ()
         return self.add(name, version, build, number, (*depends, *_PYTHON_DEPENDS, *system), **more)
 
     def write(self, directory: Path) -> Path:
@@ -92,7 +106,7 @@ class Repodata:
         return directory
 
 
-SUBDIRS = ("linux-64", "osx-64", "osx-arm64", "win-64")
+SUBDIRS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 
 
 def repodata() -> Repodata:
@@ -107,7 +121,8 @@ def repodata() -> Repodata:
 def _ground(data: Repodata) -> None:
     for subdir in SUBDIRS:
         system = {"linux": (_GLIBC,), "osx": ("__osx >=10.13",), "win": ()}[subdir.partition("-")[0]]
-        data.add("python", "3.12.9", "h1_0_cpython", 0, system, subdir=subdir)
+        for minor in (11, 12, 13):
+            data.add("python", f"3.{minor}.9", f"h{minor}_0_cp3{minor}", 0, system, subdir=subdir)
         for library, offset in (("openblas", 100), ("mkl", 0)):
             data.add(
                 "libblas",
@@ -118,7 +133,8 @@ def _ground(data: Repodata) -> None:
                 subdir=subdir,
                 track_features="" if offset else "blas_mkl",
             )
-    data.add("python_abi", "3.12", "8_cp312", 8, constrains=("python 3.12.* *_cpython",), subdir="noarch")
+    for minor in (11, 12, 13):
+        data.add("python_abi", f"3.{minor}", f"8_cp3{minor}", 8, constrains=(f"python 3.{minor}.* *_cp3{minor}",), subdir="noarch")
     # conda-forge's records: all of a major version ask for the same driver.
     for version, floor in (("11.8", "11"), ("12.0", "12"), ("12.4", "12"), ("12.9", "12"), ("13.0", "13")):
         data.add(
@@ -241,6 +257,29 @@ def _ties(data: Repodata) -> None:
     data.project("ties", "1.0", "h_openblas_0", 0, "libblas * *openblas")
 
 
+def _absent(data: Repodata) -> None:
+    """A build that a machine without a GPU can have, and one with a new driver, but not one with an old driver."""
+    data.project("absent", "1.0", "both_py312_5", 5, constrains=("__cuda >=12.4",))
+    data.project("absent", "1.0", "gpu_py312_3", 3, "__cuda >=11.8")
+    data.project("absent", "1.0", "plain_py312_0", 0)
+
+
+def _manypy(data: Repodata) -> None:
+    """Builds for several Pythons that differ in their GPU support, and one that any Python can use."""
+    for minor, cuda in ((11, "12.0"), (12, "12.4"), (13, "13.0")):
+        python = (f"python >=3.{minor},<3.{minor + 1}.0a0", f"python_abi 3.{minor}.* *_cp3{minor}", _GLIBC)
+        data.add("manypy", "1.0", f"cpu_py3{minor}_0", 0, python)
+        data.add("manypy", "1.0", f"cuda_py3{minor}_200", 200, (*python, f"__cuda >={cuda}"))
+    data.add("manypy", "1.0", "pyh_1", 1, ("python >=3.9",), subdir="noarch")
+
+
+def _armpkg(data: Repodata) -> None:
+    """Arm architecture versions, by the names that reach them."""
+    names = "armv8.2a|armv8.3a|armv8.4a|neoverse_n1|neoverse_v1"
+    data.project("armpkg", "1.0", "base_py312_0", 0, subdir="linux-aarch64")
+    data.project("armpkg", "1.0", "v82_py312_1", 1, f"__archspec 1.* ^({names})$", subdir="linux-aarch64")
+
+
 #: project -> what adds its builds.
 FAMILIES = {
     "gpupkg": _gpupkg,
@@ -252,6 +291,9 @@ FAMILIES = {
     "against": _against,
     "gpuonly": _gpuonly,
     "ties": _ties,
+    "absent": _absent,
+    "manypy": _manypy,
+    "armpkg": _armpkg,
 }
 
 
@@ -266,6 +308,10 @@ def hosts() -> Iterator[tuple[str, Host]]:
     for subdir, release in (("osx-64", (10, 15)), ("osx-64", (12, 0)), ("osx-arm64", (11, 0)), ("osx-arm64", (15, 0))):
         archspec = "m1" if subdir == "osx-arm64" else "haswell"
         yield f"{subdir} {release[0]}.{release[1]}", Host(Subdir(subdir), archspec=archspec, osx=Release(*release))
+    for archspec, glibc in product(("aarch64", "neoverse_n1", "neoverse_v1"), (17, 28)):
+        yield f"linux-aarch64 glibc2.{glibc} {archspec}", Host(
+            Subdir("linux-aarch64"), archspec=archspec, glibc=Release(2, glibc), linux="6.1"
+        )
     for driver in (None, Release(11, 8), Release(12, 4), Release(13, 0)):
         for level in (1, 3):
             yield (
@@ -280,3 +326,57 @@ def _gpu_name(driver: Release | None, capability: Release | None) -> str:
 
 def _archspec(level: int) -> str:
     return "x86_64" if level == 1 else f"x86_64_v{level}"
+
+
+def wheel_bytes(member: FamilyMember, family: Family) -> bytes:
+    """A small wheel as a family plans it, but without label; its module says what it is."""
+    stem = f"{family.name}-{family.version}"
+    tags = "".join(f"Tag: {tag}\n" for tag in sorted(map(str, member.tags)))
+    requires = f"Requires-Python: {family.requires_python}\n" if str(family.requires_python) else ""
+    files = {
+        f"{family.name}.py": f"SOURCE = {member.source!r}\n",
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {family.name}\nVersion: {family.version}\n{requires}",
+        f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: false\n{tags}",
+        f"{stem}.dist-info/conda/provenance.json": json.dumps({"source": {"filename": member.source}}),
+    }
+    record = ""
+    for name, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        record += f"{name},sha256={digest},{len(text.encode())}\n"
+    files[f"{stem}.dist-info/RECORD"] = f"{record}{stem}.dist-info/RECORD,,\n"
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return output.getvalue()
+
+
+def write_wheels(family: Family, directory: Path) -> None:
+    """All wheels of a family and its variants file, for `write_index`."""
+    plain = directory / ".plain"
+    plain.mkdir(parents=True)
+    for member in family.members:
+        data = wheel_bytes(member, family)
+        if member.label is None:
+            (directory / member.filename).write_bytes(data)
+        else:
+            source = plain / drop_label(member.filename)[0]
+            source.write_bytes(data)
+            make_variant(source, directory, member.label, family.metadata)
+    shutil.rmtree(plain)
+    if family.metadata.namespaces:
+        variants = write_variant_json(family.metadata)
+        (directory / f"{family.name}-{family.version}-variants.json").write_bytes(variants)
+
+
+def planned_families(channel: Path) -> dict[str, Family]:
+    """Every family of a written channel, of all its platforms together."""
+    builds: dict[str, list[Build]] = {}
+    for subdir in SUBDIRS:
+        with Universe([open_channel(channel, subdirs=[subdir])], subdir=subdir) as universe:
+            planner = Planner(universe)
+            for name in FAMILIES:
+                found, left_out = planner.builds(universe.candidates(name))
+                assert not left_out
+                builds.setdefault(name, []).extend(found)
+    return {name: release_of(found, name, load_axes()).family for name, found in builds.items()}

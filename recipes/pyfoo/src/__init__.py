@@ -1,8 +1,10 @@
 """Asks libfoo."""
 
+import sys
+
 from pyfoo._foo import answer
 
 
 def main() -> None:
     """Print what libfoo answers."""
-    print(answer())
+    sys.stdout.write(f"{answer()}\n")

@@ -1,5 +1,6 @@
 """Knows which build it is."""
 
+import sys
 from pathlib import Path
 
 BACKEND = Path(__file__).with_name("backend.txt").read_text().strip()
@@ -7,4 +8,4 @@ BACKEND = Path(__file__).with_name("backend.txt").read_text().strip()
 
 def main() -> None:
     """Print the build's name."""
-    print(BACKEND)
+    sys.stdout.write(f"{BACKEND}\n")
