@@ -3,8 +3,8 @@
     python benchmarks/equivalence.py [--corpus DIR] [--output FILE]
 
 1. The matrix: every sample family of tests/support/families.py on every machine there.
-2. Real metadata: every release in the corpus' snapshots of conda-forge (linux-64) and of the pytorch channel that
-   has two or more builds for one Python and one platform, on the same machines. Wheels are planned, not made.
+2. Real metadata: every release in the corpus' snapshots of conda-forge (linux-64, win-64) and of the pytorch channel
+   that has two or more builds for one Python and one platform, on the same machines. Wheels are planned, not made.
 
 The conda side is py-rattler's solver with exactly the virtual packages of the machine; the wheel side is PEP 825 by
 variantlib's sorter over the planned family, after filtering by tags. What a snapshot lacks counts as installable, so
@@ -44,6 +44,7 @@ from tests.support.families import FAMILIES, PYTHON, SUBDIRS, hosts, repodata  #
 #: title -> document in the corpus.
 SNAPSHOTS = {
     "conda-forge, linux-64": "repodata/conda-forge-linux-64.json.zst",
+    "conda-forge, win-64": "repodata/conda-forge-win-64.json.zst",
     "pytorch, linux-64": "repodata/pytorch/linux-64/repodata.json.zst",
 }
 #: disagreements that are listed one by one.
@@ -262,7 +263,7 @@ def report(samples: Findings, snapshots: Mapping[str, Findings]) -> str:
             f"## Real metadata: {title}",
             "",
             f"{found.releases['all']} releases with several builds for one Python (a release counts once for each).",
-            "What the snapshot lacks counts as installable. A release counts for every axis on which its builds differ.",
+            "What the snapshot lacks counts as installable. A release counts for every axis on which builds differ.",
             "",
             f"| axis | releases | {_COLUMNS}",
             "|---|---|---|---|---|---|---|",

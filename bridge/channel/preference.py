@@ -54,7 +54,10 @@ class Preference:
             return builds
         needs = [self._needs(build) for build in builds]
         common = sorted(set(needs[0]).intersection(*needs[1:]))
-        keys = {build.filename: [self._least(need[name]) for name in common] for build, need in zip(builds, needs, strict=True)}
+        keys = {
+            build.filename: [self._least(need[name]) for name in common]
+            for build, need in zip(builds, needs, strict=True)
+        }
 
         def compare(one: Candidate, other: Candidate) -> int:
             for mine, theirs in zip(keys[one.filename], keys[other.filename], strict=True):

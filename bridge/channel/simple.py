@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
 _SIMPLE: Final = "simple"
-#: wheels that `bridge.channel.for_host` made; listed only where it says so.
+#: wheels that `bridge.select.for_host` made; listed only where it says so.
 FOR_HOST: Final = "for-host"
+_EVERYWHERE: Final = PurePosixPath()
 _YANKED: Final = "yanked.toml"
 _PAGES: Final = frozenset({"index.html", "index.json"})
 
@@ -63,7 +64,7 @@ def write_index(
     *,
     title: str = "Simple index",
     yanked: Mapping[str, str] | None = None,
-    below: PurePosixPath = PurePosixPath(),
+    below: PurePosixPath = _EVERYWHERE,
 ) -> IndexReport:
     """Write `directory/simple/` from the wheels below `directory`.
 
@@ -100,7 +101,7 @@ def write_index(
 
 
 def collect(
-    directory: Path, below: PurePosixPath = PurePosixPath()
+    directory: Path, below: PurePosixPath = _EVERYWHERE
 ) -> tuple[list[ListedFile], dict[str, BridgeError]]:
     """The wheels and variants files below a directory, and those that an index cannot list with the reason."""
     listed: dict[str, list[ListedFile]] = defaultdict(list)

@@ -25,7 +25,7 @@ from bridge.channel.wellknown import WELL_KNOWN, well_known
 from bridge.errors import Code, Unrepresentable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Coroutine, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -66,16 +66,16 @@ class Universe:
         for candidate in extra:
             self._by_name[candidate.index.name] = (*self._by_name.get(candidate.index.name, ()), candidate)
         for channel in channels:
-            for name in channel.names:
-                if name not in self._by_name and (found := self._found(channel, name)):
-                    self._by_name[name] = found
+            for each in channel.names:
+                if each not in self._by_name and (found := self._found(channel, each)):
+                    self._by_name[each] = found
         if complete:
             for name in WELL_KNOWN:
                 present = self._by_name.get(name, ())
                 versions = {candidate.index.version for candidate in present}
                 added = [each for each in well_known(name) if each.index.version not in versions]
                 self._by_name[name] = (*present, *added)
-        self._by_place = {
+        self._by_place: dict[tuple[str, str], Candidate] = {
             (candidate.index.subdir, candidate.filename): candidate
             for candidates in self._by_name.values()
             for candidate in candidates
@@ -152,21 +152,30 @@ class Universe:
     def _sources(self) -> list[rattler.SparseRepoData]:
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-universe-")))
         sources: list[rattler.SparseRepoData] = []
-        for subdir in sorted({subdir for subdir, _ in self._by_place}):
+        for subdir, document in self.documents().items():
             path = directory / f"{subdir}.json"
-            path.write_text(json.dumps(self._document(subdir)), encoding="utf-8")
+            path.write_text(json.dumps(document), encoding="utf-8")
             source = rattler.SparseRepoData(rattler.Channel(_URL), subdir, path)
             self._stack.callback(source.close)
             sources.append(source)
         return sources
 
-    def _document(self, subdir: str) -> Mapping[str, Any]:
-        sections: dict[str, dict[str, Any]] = {"packages": {}, "packages.conda": {}}
-        for (where, filename), candidate in self._by_place.items():
-            if where == subdir:
-                section = "packages.conda" if filename.endswith(".conda") else "packages"
-                sections[section][filename] = self._record(candidate.index)
-        return {"info": {"subdir": subdir}, **sections, "repodata_version": 1}
+    def documents(self, only: Sequence[Candidate] = ()) -> Mapping[str, Mapping[str, Any]]:
+        """The candidates as repodata by subdir, for other solvers.
+
+        Args:
+            only: the only candidates of their name; all where empty.
+        """
+        left_out = {each.index.name for each in only}
+        found: dict[str, dict[str, Any]] = {}
+        for (subdir, filename), candidate in self._by_place.items():
+            if candidate.index.name in left_out and candidate not in only:
+                continue
+            sections: dict[str, Any] = {"packages": {}, "packages.conda": {}}
+            document = found.setdefault(subdir, {"info": {"subdir": subdir}, **sections, "repodata_version": 1})
+            section = "packages.conda" if filename.endswith(".conda") else "packages"
+            document[section][filename] = self._record(candidate.index)
+        return dict(sorted(found.items()))
 
     def _record(self, index: IndexJson) -> Mapping[str, Any]:
         """The fields that decide a solution, from the checked values."""
@@ -219,7 +228,7 @@ def exact_spec(index: IndexJson) -> str:
     return f'{index.name}[version="=={index.version}",build="{index.build}",subdir="{index.subdir}"]'
 
 
-def _finish(solving: Any) -> list[rattler.RepoDataRecord]:
+def _finish(solving: Coroutine[Any, Any, list[rattler.RepoDataRecord]]) -> list[rattler.RepoDataRecord]:
     """Run a coroutine to its end, also where the caller is one itself."""
     try:
         asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from bridge.channel.repodata import Channel
 from bridge.channel.staging import Staged, failed
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Code, Unrepresentable
+from bridge.formats.wheel.edit import retag
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.formats.wheel.variant_json import write_variant_json
 from bridge.mapping.axes import Axes, choices_of, load_axes
@@ -151,8 +152,15 @@ def _outputs(
 ) -> Mapping[str, list[Output]]:
     """Write every member; conda file name -> its wheels."""
     outputs: defaultdict[str, list[Output]] = defaultdict(list)
-    for member in family.members:
-        (plain,) = items[sources[member.source]].outcome.outputs
+    for number, member in enumerate(family.members):
+        item = items[sources[member.source]]
+        (plain,) = item.outcome.outputs
+        if item.build is not None and member.tags != item.build.tags:
+            # A place of its own: the same build may be there under its own tags too.
+            place = directory / str(number)
+            place.mkdir()
+            path, digest = retag(Path(plain.path), place, member.tags)
+            plain = replace(plain, path=str(path), filename=path.name, sha256=digest.sha256, size=digest.size)
         outputs[member.source].append(_output(member, plain, family.metadata, directory))
     return outputs
 

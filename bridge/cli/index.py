@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from bridge.channel.for_host import ForHostReport, write_for_host
 from bridge.channel.simple import IndexReport, write_index
 from bridge.cli.output import json_option, print_json
+from bridge.select.for_host import ForHostReport, write_for_host
 from bridge.select.host_file import read_host
 from bridge.select.intent import NO_INTENT, read_intent
 

@@ -15,6 +15,7 @@ from bridge.mapping.hosts import NAMES, Setting, with_settings
 from bridge.select.detect import detect_host
 from bridge.select.host_file import read_host
 from bridge.select.intent import NO_INTENT, read_intent
+from bridge.select.overlay import compile_intent, write_compiled
 from bridge.select.select import select
 
 _PYTHON: Final = re.compile(r"([0-9]{1,2})\.([0-9]{1,3})")
@@ -49,6 +50,13 @@ def _python(_context: click.Context, _parameter: click.Parameter, value: str) ->
 )
 @click.option("--python", default="3.12", show_default=True, callback=_python, help="CPython to install for.")
 @click.option("--intent", type=_FILE, metavar="FILE", help="What you want of variants (prefer, never, order).")
+@click.option(
+    "--compile",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="With --intent: write what servers can publish to make clients obey it.",
+)
 @click.option("--overlay", "overlays", multiple=True, type=_FILE, help="YAML file with name mappings of your own.")
 @json_option
 @click.pass_context
@@ -61,10 +69,14 @@ def select_command(
     settings: list[Setting],
     python: tuple[int, int],
     intent: Path | None,
+    directory: Path | None,
     overlays: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Show which build of PROJECT (maybe NAME==VERSION) conda and wheel clients take, and whether it is the same."""
+    if directory is not None and intent is None:
+        raise click.UsageError("--compile is for --intent")
+    wishes = NO_INTENT if intent is None else read_intent(intent)
     try:
         machine = detect_host(settings) if host is None else with_settings(read_host(host), settings)
     except BridgeError as error:
@@ -75,9 +87,12 @@ def select_command(
         index,
         machine,
         python,
-        intent=NO_INTENT if intent is None else read_intent(intent),
+        intent=wishes,
         overlays=overlays,
     )
+    if directory is not None and found.release is not None:
+        for line in write_compiled(compile_intent(found.release, wishes), found.release, directory):
+            click.echo(line, err=True)
     if as_json:
         print_json(found.to_json())
     else:

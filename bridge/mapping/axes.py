@@ -1,4 +1,4 @@
-"""The axes along which builds of one release differ, as data (`mappings/axes.yaml`), used in both directions.
+"""The axes along which builds of one release differ, as data (`mappings/axes.yaml`), from conda to properties.
 
 A build's place on an axis comes from what its closure enforces (a host requirement) or, for what no virtual package
 states, from what it shows: its flags (CEP 45), its requirements, its build string.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -21,20 +21,17 @@ from bridge.mapping.nvidia import NEWEST_DRIVER, OLDEST_DRIVER, OLDEST_GPU
 from bridge.mapping.tables import data_directory
 from bridge.mapping.version_specs import lower_bound
 from bridge.model.family import Bounds, HostRequirement
-from bridge.model.host import Release
 from bridge.model.plan import Loss
 from bridge.model.variant import Property
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bridge.model.conda import IndexJson
 
 _FILE: Final = "axes.yaml"
-_REAL: Final = re.compile(r"([0-9]+)([0-9])_real")
 _VALUE: Final = re.compile(r"[a-z0-9_.]+")
-_RELEASE: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +40,6 @@ class Axes:
 
     host: Mapping[str, HostAxis]
     choices: Mapping[str, ChoiceAxis]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What a set of properties says in conda's terms."""
-
-    requirement: HostRequirement
-    choices: Mapping[str, str] = field(default_factory=dict)
-    losses: tuple[Loss, ...] = ()
 
 
 def load_axes(overlays: Sequence[Path] = ()) -> Axes:
@@ -102,48 +90,6 @@ def properties_of(
     return frozenset(writer.properties), tuple(writer.losses)
 
 
-def requirement_of(properties: Iterable[Property], axes: Axes, *, subject: str) -> Statement:
-    """The reverse of `properties_of`: what a build with these properties requires of its host, and its choices.
-
-    Several values of one feature mean "any of them": the least counts, and a loss says what was left out.
-    """
-    values: dict[tuple[str, str], list[str]] = {}
-    for each in sorted(properties):
-        values.setdefault((each.namespace, each.feature), []).append(each.value)
-    losses: list[Loss] = []
-    host = axes.host
-
-    def take(axis: str, feature: str | None) -> list[str]:
-        return values.pop((host[axis].namespace, feature), []) if axis in host and feature is not None else []
-
-    def lose(detail: str) -> None:
-        losses.append(Loss(Code.VIRTUAL_PACKAGE, subject, detail))
-
-    lower = min(filter(None, map(_release, take("cuda", host["cuda"].lower))), default=None)
-    upper = max(filter(None, map(_release, take("cuda", host["cuda"].upper))), default=None)
-    arch = _architecture_bounds(take("cuda_arch", host["cuda_arch"].feature), lose)
-    levels = [int(value[1:]) for value in take("x86_64_level", host["x86_64_level"].feature) if value[1:].isdigit()]
-    versions = take("aarch64_version", host["aarch64_version"].feature)
-    chosen: dict[str, str] = {}
-    for name, axis in axes.choices.items():
-        if axis.namespace is not None and axis.feature is not None:
-            found = values.pop((axis.namespace, axis.feature), [])
-            if found:
-                chosen[name] = found[0]
-            for value in found[1:]:
-                lose(f"{axis.namespace} :: {axis.feature} :: {value} is an alternative that was left out")
-    for (namespace, feature), rest in values.items():
-        for value in rest:
-            lose(f"{namespace} :: {feature} :: {value} has no meaning in conda")
-    requirement = HostRequirement(
-        cuda=Bounds(lower, upper) if lower is not None or upper is not None else None,
-        cuda_arch=arch,
-        x86_64_level=min((level for level in levels if level > 1), default=None) if 1 not in levels else None,
-        aarch64_version=min(versions, key=_arm_key) if versions and "8a" not in versions else None,
-    )
-    return Statement(requirement, chosen, tuple(losses))
-
-
 def label_parts(
     requirement: HostRequirement, choices: Mapping[str, str], axes: Axes
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -154,15 +100,19 @@ def label_parts(
     """
     parts: list[str] = []
     plain: list[str] = []
-    toolkit = _choice_label(axes.choices["gpu"], choices["gpu"]) if "gpu" in choices and "gpu" in axes.choices else ""
     if requirement.cuda is not None and not requirement.cuda.absent:
         label = axes.host["cuda"].label
-        if toolkit.startswith(label):
+        lower = requirement.cuda.lower
+        axis = axes.choices.get("gpu")
+        toolkit = _choice_label(axis, choices["gpu"]) if axis is not None and "gpu" in choices else ""
+        # A toolkit is what people know a build by; the driver that it needs is mostly older.
+        if re.fullmatch(rf"{re.escape(label)}[0-9]+", toolkit):
             parts.append(toolkit)
-        elif requirement.cuda.lower is not None:
-            parts.append(f"{label}{requirement.cuda.lower.major}{requirement.cuda.lower.minor}")
+        elif lower is not None:
+            parts.append(f"{label}{lower.major}{lower.minor}")
         elif requirement.cuda.upper is None:
             parts.append(label)
+        choices = {name: value for name, value in choices.items() if name != "gpu"}
         if requirement.cuda.upper is not None:
             parts.append(f"lt{requirement.cuda.upper.major}{requirement.cuda.upper.minor}")
     if requirement.cuda_arch is not None and requirement.cuda_arch.lower is not None:
@@ -290,29 +240,3 @@ class _Writer:
 
     def lose(self, detail: str) -> None:
         self.losses.append(Loss(Code.VIRTUAL_PACKAGE, self._subject, detail))
-
-
-def _release(text: str) -> Release | None:
-    match = _RELEASE.fullmatch(text)
-    return Release(int(match[1]), int(match[2] or 0)) if match else None
-
-
-def _architecture_bounds(values: Sequence[str], lose: Callable[[str], None]) -> Bounds | None:
-    if not values:
-        return None
-    codes = sorted(Release(int(match[1]), int(match[2])) for value in values if (match := _REAL.fullmatch(value)))
-    for value in values:
-        if not _REAL.fullmatch(value):
-            lose(f"sm_arch {value} has no meaning in conda")
-    if not codes:
-        return None
-    majors = [code.major for code in codes]
-    if majors != list(range(majors[0], majors[-1] + 1)) or any(code.minor for code in codes[1:]):
-        lose(f"sm_arch {', '.join(values)} is not a range; the lowest was taken as the lower bound")
-        return Bounds(codes[0])
-    upper = Release(majors[-1] + 1, 0) if majors[-1] < NEWEST_DRIVER.major else None
-    return Bounds(codes[0], upper)
-
-
-def _arm_key(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall("[0-9]+", version))

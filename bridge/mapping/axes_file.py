@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: the fields of a host requirement that an axis can state.
 _HOST_FIELDS: Final = frozenset({"cuda", "cuda_arch", "x86_64_level", "aarch64_version"})
-_HOST_KEYS: Final = frozenset({"virtual", "namespace", "lower", "upper", "feature", "label"})
+_HOST_KEYS: Final = frozenset({"conda", "namespace", "lower", "upper", "feature", "label"})
 _CHOICE_KEYS: Final = frozenset(
     {"namespace", "feature", "provider", "distinct", "always", "evidence", "plain", "labels"}
 )
@@ -35,6 +35,8 @@ class HostAxis:
     """How a field of a host requirement is said in properties."""
 
     name: str
+    #: the package that a build requires to enforce it.
+    conda: str
     namespace: str
     #: features of the two bounds, or the feature of the value.
     lower: str | None
@@ -133,6 +135,7 @@ class _Reader:
         entry = self.mapping(value, key, _HOST_KEYS)
         return HostAxis(
             name,
+            conda=self.text(entry, "conda", key),
             namespace=self.text(entry, "namespace", key),
             lower=self.optional_text(entry, "lower", key),
             upper=self.optional_text(entry, "upper", key),

@@ -40,9 +40,35 @@ class CondaChoice:
 class Solver(Protocol):
     """A conda solver over fixed candidates."""
 
-    def solve(self, specs: Sequence[str], machine: Iterable[VirtualPackage]) -> tuple[Candidate, ...]:
-        """What a client installs for MatchSpecs on a machine; Unrepresentable (`CB307`) where it cannot."""
+    name: str
+
+    def install(self, builds: Sequence[Candidate], more: Sequence[str], machine: Iterable[VirtualPackage]) -> Candidate:
+        """The one that is installed where some builds of one project are the only ones.
+
+        Args:
+            builds: not empty.
+            more: MatchSpecs that are installed with it.
+            machine: all virtual packages.
+
+        Raises:
+            Unrepresentable: none can be installed (`CB307`), with the solver's explanation.
+        """
         ...  # pragma: no cover
+
+
+class RattlerSolver:
+    """py-rattler over a universe."""
+
+    name = "py-rattler"
+
+    def __init__(self, universe: Universe) -> None:
+        self._universe = universe
+
+    def install(self, builds: Sequence[Candidate], more: Sequence[str], machine: Iterable[VirtualPackage]) -> Candidate:
+        """See `Solver.install`."""
+        spec = one_of([build.index for build in builds])
+        solution = self._universe.solve([spec, *more], machine)
+        return next(each for each in solution if each.index.name == builds[0].index.name)
 
 
 class CondaSide:
@@ -63,10 +89,10 @@ class CondaSide:
                 name are left out of account.
             python: what is installed with them, `python X.Y.*`, if any of them needs Python. Where the universe has
                 none, only the builds for it are asked about.
-            solver: rattler, over `universe`, where None.
+            solver: py-rattler's where None.
         """
         self._universe = universe
-        self._solver: Solver = universe if solver is None else solver
+        self._solver: Solver = RattlerSolver(universe) if solver is None else solver
         wanted = f"python {python[0]}.{python[1]}.*"
         needed = any(required_name(spec) in _INTERPRETER for build in builds for spec in build.index.depends)
         self._more = [wanted] if needed and universe.matching(wanted) else []
@@ -91,13 +117,11 @@ class CondaSide:
         return self._answers[key]
 
     def _solve(self, chosen: frozenset[str], machine: Sequence[VirtualPackage]) -> CondaChoice:
-        spec = one_of([self._builds[filename].index for filename in sorted(chosen)])
-        name = next(iter(self._builds.values())).index.name
+        builds = [self._builds[filename] for filename in sorted(chosen)]
         try:
-            solution = self._solver.solve([spec, *self._more], machine)
+            return CondaChoice(self._solver.install(builds, self._more, machine))
         except Unrepresentable as error:
             return CondaChoice(None, error.message)
-        return CondaChoice(next(each for each in solution if each.index.name == name))
 
     def _signature(self, machine: tuple[VirtualPackage, ...]) -> tuple[bool, ...]:
         """Which of the requirements in reach the machine meets; a solver learns no more of it."""

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from bridge.channel.candidate import Candidate
 from bridge.mapping.microarchitectures import x86_64_level
 from bridge.model.family import Bounds, Build, HostRequirement
 from bridge.model.host import Host, Release
+from bridge.select.conda_side import builds_for
+from bridge.select.intent import Intent
+from bridge.select.selection import Selection, Verdict
 
 #: builds that conda would rather take, of which it is said why it cannot.
 _MOST_BETTER: Final = 4
 #: characters of what no axis says.
 _LONGEST: Final = 80
+
+
+def reasons(selection: Selection, refusal: str, host: Host, python: tuple[int, int], intent: Intent) -> Iterator[str]:
+    """Both decisions and what led to them, line by line.
+
+    Args:
+        selection: without its reasons.
+        refusal: the solver's explanation where conda installs nothing.
+        host: the machine.
+        python: that was asked for.
+        intent: what the user wants.
+    """
+    release, pick = selection.release, selection.wheel
+    build = None if release is None or selection.conda is None else release.build(selection.conda)
+    yield f"Machine: {describe_host(host)}; Python {python[0]}.{python[1]}."
+    if selection.conda is None:
+        yield f"conda installs nothing: {refusal}"
+    else:
+        yield f"conda takes {selection.conda}" + ("." if build is None else f" ({traits(build)}).")
+    if pick is None:
+        yield "No wheel can be used on this machine."
+    else:
+        kind = "the wheel without a label" if pick.label is None else f"variant {pick.label}"
+        origin = f", made from {pick.source}" if pick.source is not None else ""
+        yield f"A wheel client takes {kind}: {pick.filename}{origin}."
+    if release is not None:
+        usable = {
+            each.filename for each in builds_for([Candidate(b.filename, b.index) for b in release.builds], python)
+        }
+        yield from _passed_over([each for each in release.builds if each.filename in usable], selection, host, intent)
+        other = None if pick is None or pick.source is None else release.build(pick.source)
+        if selection.verdict is Verdict.DIFFERENT and build is not None and other is not None:
+            yield f"The two builds differ: {'; '.join(differences(build, other)) or 'in no axis'}."
+    if selection.verdict is Verdict.NO_BUILD:
+        yield "No build is for this machine, which wheels cannot say: one wheel of a release fits every machine."
+    if selection.verdict is Verdict.UNKNOWN_SOURCE:
+        yield "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
 
 
 def describe_host(host: Host) -> str:
@@ -78,25 +118,23 @@ def differences(one: Build, other: Build) -> tuple[str, ...]:
     )
 
 
-def better_builds(preferred: Sequence[Build], chosen: str | None, host: Host) -> Iterator[str]:
-    """Why each build that conda prefers to the chosen one was passed over.
-
-    Args:
-        preferred: the builds of the release, best first.
-        chosen: file name; None where nothing was.
-        host: the machine.
-    """
+def _passed_over(preferred: Sequence[Build], selection: Selection, host: Host, intent: Intent) -> Iterator[str]:
+    """Why builds that conda tries before the chosen one were not taken."""
+    properties = {} if selection.release is None else selection.release.properties()
     told = 0
     for build in preferred:
-        if build.filename == chosen:
-            return
-        if told == _MOST_BETTER:
-            yield "there are more builds that come first and do not fit"
+        if build.filename == selection.conda:
             return
         lacking = unmet(build.requires, host)
-        if lacking:
-            told += 1
-            yield f"{build.filename} comes first, but needs {_listed(lacking)}"
+        unwanted = intent.forbids(properties.get(build.filename, frozenset()))
+        if not lacking and not unwanted:
+            continue
+        if told == _MOST_BETTER:
+            yield "There are more builds that come first and do not fit."
+            return
+        told += 1
+        what = "is never wanted" if unwanted else f"needs {' and '.join(lacking)}"
+        yield f"{build.filename} comes first, but {what}."
 
 
 def _bounds(what: str, bounds: Bounds | None, offered: Release | None, absent: str) -> Iterator[str]:
@@ -123,7 +161,3 @@ def _words(bounds: Bounds) -> str:
     if bounds.upper is not None:
         said.append(f"older than {bounds.upper}")
     return " " + " and ".join(said) if said else ""
-
-
-def _listed(items: Iterable[str]) -> str:
-    return " and ".join(items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.specifiers import SpecifierSet
@@ -13,15 +13,16 @@ from bridge.channel.candidate import Candidate
 from bridge.channel.effective import HostRequirements
 from bridge.channel.preference import Preference
 from bridge.channel.universe import Universe
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, Unsupported
 from bridge.mapping.axes import Axes, choices_of, load_axes
 from bridge.mapping.names import Evidence, NameMapper
 from bridge.mapping.platforms import platform_tags
-from bridge.mapping.python import python_support, python_tags
+from bridge.mapping.python import PythonTags, python_support, python_tags
 from bridge.mapping.tables import Tables, load_tables
 from bridge.mapping.versions import to_pep440
 from bridge.model.conda import IndexJson, Noarch
 from bridge.model.family import Bounds, Build, Family, HostRequirement
+from bridge.model.variant import Property
 from bridge.translate.families.plan import plan_family
 
 
@@ -35,6 +36,18 @@ class PlannedRelease:
     family: Family
     #: (file name, why) of builds that become no wheel.
     left_out: tuple[tuple[str, BridgeError], ...] = ()
+
+    def build(self, filename: str) -> Build | None:
+        """The build with a file name."""
+        return next((each for each in self.builds if each.filename == filename), None)
+
+    def properties(self) -> Mapping[str, frozenset[Property]]:
+        """What the variant of each build states, by file name; a shadowed build's is the one in its place."""
+        found = {each.source: each.properties for each in self.family.members if each.label is not None}
+        return {
+            **found,
+            **{lost: found[taken] for lost, taken in self.family.shadowed.items() if taken in found},
+        }
 
 
 class Planner:
@@ -117,8 +130,7 @@ def python_and_tags(index: IndexJson, requires: HostRequirement) -> tuple[frozen
         Unsupported: no tag says which Python or platform it is for.
     """
     needed = python_support(index, index.depends).needed
-    binary = index.subdir != "noarch"
-    python = python_tags(index, index.depends, has_extensions=binary and needed, native_only=not needed)
+    python = _python_tags(index, has_extensions=index.subdir != "noarch" and needed, native_only=not needed)
     depends = [*index.depends, *_floor("__glibc", requires.glibc), *_floor("__osx", requires.osx)]
     platforms = platform_tags(index.subdir, depends, subject=index.identity.stem).platforms
     tags = frozenset(
@@ -128,6 +140,16 @@ def python_and_tags(index: IndexJson, requires: HostRequirement) -> tuple[frozen
         for platform in platforms
     )
     return tags, python.requires_python
+
+
+def _python_tags(index: IndexJson, *, has_extensions: bool, native_only: bool) -> PythonTags:
+    """A build that is bound to no one Python has no extension modules, whatever its platform."""
+    try:
+        return python_tags(index, index.depends, has_extensions=has_extensions, native_only=native_only)
+    except Unsupported:
+        if not has_extensions:
+            raise
+        return python_tags(index, index.depends, has_extensions=False, native_only=native_only)
 
 
 def _floor(name: str, bounds: Bounds | None) -> tuple[str, ...]:

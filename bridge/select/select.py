@@ -21,6 +21,7 @@ from bridge.model.host import Host
 from bridge.select.conda_side import pythons
 from bridge.select.detect import detect_host
 from bridge.select.intent import NO_INTENT, Intent
+from bridge.select.libmamba import LibmambaSolver, is_available
 from bridge.select.plan import Planner
 from bridge.select.selection import Selection
 from bridge.select.selector import Question, Selector, Wheels
@@ -88,7 +89,25 @@ def _answer(
 ) -> Selection:
     extra = pythons() if complete else ()
     with Universe(channels, subdir=question.host.subdir, extra=extra, complete=complete) as universe:
-        return Selector(universe, Planner(universe, tables), name).select(question, wheels)
+        planner = Planner(universe, tables)
+        selection = Selector(universe, planner, name).select(question, wheels)
+        note = _second_opinion(universe, planner, name, question, selection.conda)
+        return selection if note is None else selection.noting(note)
+
+
+def _second_opinion(
+    universe: Universe, planner: Planner, name: CondaName, question: Question, ours: str | None
+) -> str | None:
+    """What another solver, where it is installed, says otherwise."""
+    if not is_available():
+        return None
+    solver = LibmambaSolver(universe)
+    try:
+        second = Selector(universe, planner, name, solver).conda(question)
+    except Exception as error:
+        return f"{solver.name} could not be asked ({type(error).__name__})."
+    found = None if second.build is None else second.build.filename
+    return None if found == ours else f"{solver.name}'s solver differs: it takes {found or 'nothing'}."
 
 
 def _request(project: str) -> tuple[str, Version | None]:

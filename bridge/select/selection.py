@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
+
+from bridge.select.plan import PlannedRelease
 
 SCHEMA: Final = "conda-bridge/select/1"
 
@@ -42,6 +44,8 @@ class Selection:
     verdict: Verdict
     #: lines for a person.
     why: tuple[str, ...] = ()
+    #: the release that both were asked about, as planned from the channel; None where none becomes a wheel.
+    release: PlannedRelease | None = field(default=None, repr=False, compare=False)
 
     @property
     def agree(self) -> bool:

@@ -12,11 +12,10 @@ from bridge.channel.universe import Universe
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.mapping.hosts import supported_features, virtual_packages
 from bridge.mapping.versions import to_pep440
-from bridge.model.family import Build
 from bridge.model.host import Host, VirtualPackage
 from bridge.model.variant import Property
 from bridge.select.conda_side import CondaChoice, CondaSide, Solver, builds_for
-from bridge.select.explain import better_builds, describe_host, differences, traits
+from bridge.select.explain import reasons
 from bridge.select.intent import NO_INTENT, Intent, applied
 from bridge.select.plan import PlannedRelease, Planner
 from bridge.select.selection import Selection, Verdict, WheelPick, compare
@@ -91,7 +90,10 @@ class Selector:
         """Both decisions and their reasons."""
         conda, pick, verdict = self.decide(question, wheels)
         filename = None if conda.build is None else conda.build.filename
-        return Selection(filename, pick, verdict, tuple(self._why(question, conda, pick, verdict)))
+        release = self._release(question, conda)
+        selection = Selection(filename, pick, verdict, release=release)
+        why = reasons(selection, conda.reason, question.host, question.python, question.intent)
+        return replace(selection, why=tuple(why))
 
     def decide(self, question: Question, wheels: Wheels | None = None) -> tuple[CondaChoice, WheelPick | None, Verdict]:
         """Both decisions, and how they compare."""
@@ -163,54 +165,18 @@ class Selector:
     def _needs_more_than_said(self, pick: WheelPick) -> bool:
         """Whether a build needs something of its machine that no property says (such as "no GPU, or a new driver")."""
         planned = self.planned(parse_wheel_filename(pick.filename).version)
-        build = None if planned is None or pick.source is None else _build(planned, pick.source)
+        build = None if planned is None or pick.source is None else planned.build(pick.source)
         if build is None:
             return False
         bounds = (build.requires.cuda, build.requires.cuda_arch)
         return bool(build.requires.unsaid) or any(each is not None and each.absent for each in bounds)
 
-    def _why(self, question: Question, conda: CondaChoice, pick: WheelPick | None, verdict: Verdict) -> Iterator[str]:
-        python = ".".join(map(str, question.python))
-        yield f"Machine: {describe_host(question.host)}; Python {python}."
-        release = None
-        if conda.build is None:
-            yield f"conda installs nothing: {conda.reason}"
-        else:
-            release = self.planned(to_pep440(conda.build.index.version).version)
-            build = None if release is None else _build(release, conda.build.filename)
-            yield f"conda takes {conda.build.filename}" + ("." if build is None else f" ({traits(build)}).")
-        if pick is None:
-            yield "No wheel can be used on this machine."
-        else:
-            kind = "the wheel without a label" if pick.label is None else f"variant {pick.label}"
-            origin = f", made from {pick.source}" if pick.source is not None else ""
-            yield f"A wheel client takes {kind}: {pick.filename}{origin}."
-        if release is None and self.versions:
-            release = self.planned(question.version or self.versions[0])
-        if release is not None:
-            filename = None if conda.build is None else conda.build.filename
-            usable = [
-                each for each in release.builds if builds_for([Candidate(each.filename, each.index)], question.python)
-            ]
-            for line in better_builds(usable, filename, question.host):
-                yield f"{line}."
-            if (
-                verdict is Verdict.DIFFERENT
-                and conda.build is not None
-                and pick is not None
-                and pick.source is not None
-            ):
-                mine, theirs = _build(release, conda.build.filename), _build(release, pick.source)
-                if mine is not None and theirs is not None:
-                    yield f"The two builds differ: {'; '.join(differences(mine, theirs)) or 'in no axis'}."
-        if verdict is Verdict.NO_BUILD:
-            yield "No build is for this machine, which wheels cannot say: one wheel of a release fits every machine."
-        if verdict is Verdict.UNKNOWN_SOURCE:
-            yield "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
-
-
-def _build(release: PlannedRelease, filename: str) -> Build | None:
-    return next((each for each in release.builds if each.filename == filename), None)
+    def _release(self, question: Question, conda: CondaChoice) -> PlannedRelease | None:
+        """The release that the answer is about: of the build that conda takes, else the one asked for or the newest."""
+        if conda.build is not None:
+            return self.planned(to_pep440(conda.build.index.version).version)
+        versions = self.versions[:1] if question.version is None else (question.version,)
+        return next((self.planned(version) for version in versions), None)
 
 
 def _wanted_release(release: WheelRelease, intent: Intent) -> WheelRelease:
@@ -231,9 +197,7 @@ def _wanted_release(release: WheelRelease, intent: Intent) -> WheelRelease:
 def _groups(planned: PlannedRelease, question: Question) -> list[list[str]]:
     """File names of builds that the user wants equally, the most wanted first."""
     metadata, intent = planned.family.metadata, question.intent
-    by_source = {each.source: each.properties for each in planned.family.members if each.label is not None}
-    for shadowed, taken in planned.family.shadowed.items():
-        by_source[shadowed] = by_source.get(taken, frozenset())
+    by_source = planned.properties()
     found: dict[tuple[int, ...], list[str]] = {}
     values = supported_values(metadata, supported_features(question.host))
     for build in planned.builds:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from benchmarks.equivalence import SNAPSHOTS, Findings, matrix, real, report

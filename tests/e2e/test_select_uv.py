@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bridge.channel.for_host import write_for_host
 from bridge.channel.simple import write_index
+from bridge.formats.wheel.variant_json import write_variant_json
 from bridge.model.conda import Subdir
 from bridge.model.family import Family
 from bridge.model.host import Host, Release
 from bridge.select.detect import detect_host
+from bridge.select.for_host import write_for_host
 from bridge.select.intent import Intent, Pattern, applied
 from bridge.select.select import select
-from bridge.formats.wheel.variant_json import write_variant_json
 from tests.e2e.conftest import Run, pip_install, served
 from tests.support.families import FAMILIES, PYTHON, planned_families, repodata, write_wheels
 
@@ -155,7 +155,7 @@ def test_uv_installs_what_select_says_for_another_platform(
     site: Site, install: Install, target: str, host: Host, variables: dict[str, str]
 ) -> None:
     options = (*PREVIEW, "--python-platform", target)
-    projects = PROJECTS + ("osfloor",) if host.subdir == "linux-64" else ("osfloor",)
+    projects = (*PROJECTS, "osfloor") if host.subdir == "linux-64" else ("osfloor",)
     assert install(site.address, *projects, options=options, **variables) == selected(site, host, projects)
 
 

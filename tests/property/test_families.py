@@ -31,7 +31,9 @@ _GPUS = (Release(7, 5), Release(8, 0), Release(9, 0))
 
 def _bounds(values: tuple[Release, ...], *, absent: bool) -> st.SearchStrategy[Bounds | None]:
     lower = st.sampled_from(values).map(Bounds)
-    ranges = st.tuples(st.sampled_from(values), st.sampled_from(values)).map(sorted).filter(lambda two: two[0] != two[1])
+    ranges = (
+        st.tuples(st.sampled_from(values), st.sampled_from(values)).map(sorted).filter(lambda two: two[0] != two[1])
+    )
     both = ranges.map(lambda two: Bounds(two[0], two[1]))
     content = st.sampled_from(values).map(lambda value: Bounds(value, absent=True))
     return st.one_of(st.none(), st.none(), lower, both, *([content] if absent else []))
@@ -89,7 +91,9 @@ def _reference_order(metadata: VariantMetadata, host: Host, labels: list[str]) -
     for namespace in metadata.namespaces:
         provider = metadata.providers[namespace]
         if isinstance(provider, StaticProvider):
-            offered += [(namespace, feature, value) for feature, values in provider.features.items() for value in values]
+            offered += [
+                (namespace, feature, value) for feature, values in provider.features.items() for value in values
+            ]
         else:
             offered += [
                 (each.namespace, each.feature, value)
@@ -102,7 +106,9 @@ def _reference_order(metadata: VariantMetadata, host: Host, labels: list[str]) -
         if feature not in features.setdefault(namespace, []):
             features[namespace].append(feature)
     described = [
-        VariantDescription([VariantProperty(p.namespace, p.feature, p.value) for p in sorted(metadata.variants[label])], label)
+        VariantDescription(
+            [VariantProperty(p.namespace, p.feature, p.value) for p in sorted(metadata.variants[label])], label
+        )
         for label in sorted(labels)
     ]
     if not described:

@@ -134,7 +134,14 @@ def _ground(data: Repodata) -> None:
                 track_features="" if offset else "blas_mkl",
             )
     for minor in (11, 12, 13):
-        data.add("python_abi", f"3.{minor}", f"8_cp3{minor}", 8, constrains=(f"python 3.{minor}.* *_cp3{minor}",), subdir="noarch")
+        data.add(
+            "python_abi",
+            f"3.{minor}",
+            f"8_cp3{minor}",
+            8,
+            constrains=(f"python 3.{minor}.* *_cp3{minor}",),
+            subdir="noarch",
+        )
     # conda-forge's records: all of a major version ask for the same driver.
     for version, floor in (("11.8", "11"), ("12.0", "12"), ("12.4", "12"), ("12.9", "12"), ("13.0", "13")):
         data.add(
@@ -309,8 +316,9 @@ def hosts() -> Iterator[tuple[str, Host]]:
         archspec = "m1" if subdir == "osx-arm64" else "haswell"
         yield f"{subdir} {release[0]}.{release[1]}", Host(Subdir(subdir), archspec=archspec, osx=Release(*release))
     for archspec, glibc in product(("aarch64", "neoverse_n1", "neoverse_v1"), (17, 28)):
-        yield f"linux-aarch64 glibc2.{glibc} {archspec}", Host(
-            Subdir("linux-aarch64"), archspec=archspec, glibc=Release(2, glibc), linux="6.1"
+        yield (
+            f"linux-aarch64 glibc2.{glibc} {archspec}",
+            Host(Subdir("linux-aarch64"), archspec=archspec, glibc=Release(2, glibc), linux="6.1"),
         )
     for driver in (None, Release(11, 8), Release(12, 4), Release(13, 0)):
         for level in (1, 3):
@@ -335,7 +343,8 @@ def wheel_bytes(member: FamilyMember, family: Family) -> bytes:
     requires = f"Requires-Python: {family.requires_python}\n" if str(family.requires_python) else ""
     files = {
         f"{family.name}.py": f"SOURCE = {member.source!r}\n",
-        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {family.name}\nVersion: {family.version}\n{requires}",
+        f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {family.name}\nVersion: {family.version}\n"
+        + requires,
         f"{stem}.dist-info/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: false\n{tags}",
         f"{stem}.dist-info/conda/provenance.json": json.dumps({"source": {"filename": member.source}}),
     }

@@ -9,7 +9,7 @@ tie-breaker `priority` after it, else with `priority` before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -67,15 +67,12 @@ def plan_family(
     """
     pythons = {build.filename: requires_python.get(build.filename, SpecifierSet()) for build in builds}
     builds = narrowed(builds, pythons)
-    contexts = contexts_of([build.tags for build in builds], pythons.values())
-    arenas = [Arena(context, builds, pythons) for context in contexts]
-    told_apart = _told_apart(arenas, axes)
-    candidates = {
-        build.filename: Candidate(
-            build, build.requires, tuple((axis, build.choices.get(axis, "")) for axis in sorted(told_apart))
-        )
-        for build in builds
-    }
+    arenas = _arenas(builds, pythons)
+    told_apart = sorted(_told_apart(arenas, axes))
+    candidates = _candidates(builds, told_apart)
+    if (pruned := _pruned(builds, arenas, candidates)) != builds:
+        arenas = _arenas(pruned, pythons)
+        candidates = _candidates(pruned, told_apart)
     shadowed = _shadowed(arenas, candidates)
     kept = [candidate for candidate in candidates.values() if candidate.build.filename not in shadowed]
     by_name = {each.build.filename: each for each in kept}
@@ -109,6 +106,45 @@ def plan_family(
         shadowed=dict(sorted(shadowed.items())),
         losses=tuple(dict.fromkeys(losses)),
     )
+
+
+def _arenas(builds: Sequence[Build], pythons: Mapping[str, SpecifierSet]) -> list[Arena]:
+    contexts = contexts_of([build.tags for build in builds], pythons.values())
+    return [Arena(context, builds, pythons) for context in contexts]
+
+
+def _candidates(builds: Iterable[Build], told_apart: Iterable[str]) -> dict[str, Candidate]:
+    return {
+        build.filename: Candidate(
+            build, build.requires, tuple((axis, build.choices.get(axis, "")) for axis in told_apart)
+        )
+        for build in builds
+    }
+
+
+def _pruned(builds: Sequence[Build], arenas: Sequence[Arena], candidates: Mapping[str, Candidate]) -> Sequence[Build]:
+    """Builds for several Pythons, without the tags of those for which another build that states the same is taken.
+
+    A `py2.py3` wheel beside a newer `py3` one would otherwise compete with it on equal terms.
+    """
+    found: list[Build] = []
+    for build in builds:
+        tags = build.tags
+        if len({tag.interpreter for tag in tags}) > 1:
+            statement = candidates[build.filename].statement
+            won = [
+                arena.context
+                for arena in arenas
+                if any(
+                    winner is build
+                    for _, winner in arena.winners(
+                        [each for each in arena.builds if candidates[each.filename].statement == statement]
+                    )
+                )
+            ]
+            tags = frozenset(tag for tag in tags if any(context.accepts([tag]) for context in won)) or tags
+        found.append(build if tags == build.tags else replace(build, tags=tags))
+    return found
 
 
 def _told_apart(arenas: Iterable[Arena], axes: Axes) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Conda's preference, which differs from Python to Python, as one order of variants for the whole release.
 
-A slot is a variant to be: a set of properties, filled by at most one build for every kind of machine. Builds of different
-Pythons share a slot where they state the same; two slots may state the same where one order cannot serve all.
+A slot is a variant to be: a set of properties, filled by at most one build for every kind of machine. Builds of
+different Pythons share a slot where they state the same; two slots may state the same where one order cannot serve all.
 """
 
 from __future__ import annotations

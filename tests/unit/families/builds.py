@@ -19,7 +19,12 @@ LINUX = "cp312-cp312-manylinux_2_17_x86_64"
 
 
 def index(
-    build: str = "0", *depends: str, name: str = "foo", number: int = 0, flags: Iterable[str] = (), subdir: str = "linux-64"
+    build: str = "0",
+    *depends: str,
+    name: str = "foo",
+    number: int = 0,
+    flags: Iterable[str] = (),
+    subdir: str = "linux-64",
 ) -> IndexJson:
     return IndexJson(
         name=CondaName(name),
@@ -73,9 +78,9 @@ def plan(*builds: Build, python: Mapping[str, str] | None = None) -> Family:
 def wheels(family: Family) -> dict[str, str]:
     """File name of a wheel without what all have in common -> build string of its source."""
     return {
-        member.filename.removeprefix("foo-1.0-").removesuffix(".whl"): member.source.removeprefix("foo-1.0-").removesuffix(
-            ".conda"
-        )
+        member.filename.removeprefix("foo-1.0-").removesuffix(".whl"): member.source.removeprefix(
+            "foo-1.0-"
+        ).removesuffix(".conda")
         for member in family.members
     }
 

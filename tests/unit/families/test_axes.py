@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import rattler
 
 from bridge.errors import Code, InvalidInput
-from bridge.mapping.axes import choices_of, label_parts, load_axes, properties_of, requirement_of
+from bridge.mapping.axes import choices_of, label_parts, load_axes, properties_of
+from bridge.mapping.statements import conda_terms, requirement_of
 from bridge.model.family import Bounds, HostRequirement
 from bridge.model.host import Release
 from bridge.model.variant import PluginProvider, Property, StaticProvider
@@ -89,6 +91,25 @@ def test_properties_of_a_requirement_lead_back_to_it(requirement: HostRequiremen
     assert not back.losses
 
 
+def test_requirements_as_match_specs() -> None:
+    requirement = HostRequirement(
+        cuda=cuda("12.4", "13.0"), cuda_arch=cuda("8.6"), x86_64_level=3, glibc=cuda("2.28"), osx=cuda("12.0")
+    )
+    assert conda_terms(requirement, AXES).depends == (
+        "__cuda >=12.4,<13.0",
+        "__cuda_arch >=8.6",
+        "_x86_64-microarch-level >=3",
+        "__glibc >=2.28",
+        "__osx >=12.0",
+    )
+    assert conda_terms(HostRequirement(cuda=cuda("12.0", absent=True)), AXES).constrains == ("__cuda >=12.0",)
+    (listed,) = conda_terms(HostRequirement(aarch64_version="8.4a"), AXES).depends
+    matcher = rattler.MatchSpec(listed, strict=False)
+    for name, expected in (("neoverse_v1", True), ("armv8.4a", True), ("neoverse_n1", False)):
+        machine = rattler.PackageRecord("__archspec", "1", rattler.BuildString(name), 0, "noarch")
+        assert matcher.matches(machine) == expected
+
+
 def test_what_has_no_meaning_in_conda_is_a_loss() -> None:
     back = requirement_of(
         [
@@ -119,6 +140,9 @@ def test_parts_of_labels_are_short_and_plain_values_step_back() -> None:
     strong, weak = label_parts(requirement, {"gpu": "cuda12.9", "blas": "mkl", "mpi": "nompi"}, AXES)
     assert (strong, weak) == (("cu129", "sm90", "v3", "mkl"), ("nompi",))
     assert label_parts(HostRequirement(), {"gpu": "cpu"}, AXES) == ((), ("cpu",))
+    assert label_parts(HostRequirement(cuda=cuda("12.0")), {"gpu": "cuda"}, AXES) == (("cu120",), ())
+    assert label_parts(HostRequirement(cuda=cuda()), {}, AXES) == (("cu",), ())
+    assert label_parts(HostRequirement(cuda=cuda(None, "12.0")), {}, AXES) == (("lt120",), ())
 
 
 OVERLAY = """
@@ -143,7 +167,9 @@ def test_a_user_adds_and_replaces_axes_without_code(tmp_path: Path) -> None:
     assert choices_of(index("mkl_h1_0", "fftw >=3"), axes) == {"fft": "fftw"}
     assert choices_of(index("h1_0", name="foo-pocket"), axes) == {"fft": "pocketfft"}
     assert axes.choices["fft"].provider == StaticProvider({"library": ("fftw", "pocketfft")})
-    assert properties_of(HostRequirement(), {"fft": "fftw"}, axes, subject="x")[0] == {Property("fft", "library", "fftw")}
+    assert properties_of(HostRequirement(), {"fft": "fftw"}, axes, subject="x")[0] == {
+        Property("fft", "library", "fftw")
+    }
     assert list(axes.choices)[-1] == "fft"
 
 
@@ -174,7 +200,7 @@ def test_a_user_names_a_plugin(tmp_path: Path) -> None:
         ("axes: {choices: {a: {unknown: 1}}}", "axes.choices.a.unknown"),
         ("axes: {choices: {1: {}}}", "axes.choices.1"),
         ("axes: {host: {__cuda: {}}}", "axes.host.__cuda"),
-        ("axes: {host: {cuda: {namespace: 3}}}", "axes.host.cuda.namespace"),
+        ("axes: {host: {cuda: {conda: __cuda, namespace: 3}}}", "axes.host.cuda.namespace"),
         ("axes: [", None),
     ],
 )

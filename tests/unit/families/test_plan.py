@@ -136,6 +136,17 @@ def test_generic_builds_for_different_pythons_are_told_apart_by_tags() -> None:
     assert str(family.requires_python) == ">=3.8"
 
 
+def test_an_older_universal_build_gives_way_where_a_newer_one_is_taken() -> None:
+    family = plan(
+        build("newest", tags="py3-none-any"),
+        build("newer", tags="py3-none-any"),
+        build("universal", tags="py2.py3-none-any"),
+        python={"newest": ">=3.9", "newer": ">=3", "universal": ">=2.7"},
+    )
+    assert wheels(family) == {"py39-none-any": "newest", "py3-none-any": "newer", "py27-none-any": "universal"}
+    assert not family.losses
+
+
 def test_bounded_builds_are_no_obstacle_where_tags_prefer_the_right_one() -> None:
     family = plan(
         build("new", tags="py3-none-any"),

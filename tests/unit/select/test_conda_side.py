@@ -13,7 +13,7 @@ from bridge.channel.universe import Universe
 from bridge.mapping.hosts import virtual_packages
 from bridge.model.conda import Subdir
 from bridge.model.host import Host, Release, VirtualPackage
-from bridge.select.conda_side import CondaSide, builds_for, one_of
+from bridge.select.conda_side import CondaSide, RattlerSolver, builds_for, one_of
 from tests.support.families import PYTHON, repodata
 
 
@@ -71,12 +71,14 @@ def test_only_the_given_builds_are_considered(universe: Universe) -> None:
 def test_machines_that_no_requirement_tells_apart_are_solved_once(universe: Universe) -> None:
     asked: list[Sequence[str]] = []
 
-    class Counting:
-        def solve(self, specs: Sequence[str], machine: Iterable[VirtualPackage]) -> tuple[Candidate, ...]:
-            asked.append(specs)
-            return universe.solve(specs, machine)
+    class Counting(RattlerSolver):
+        def install(
+            self, builds: Sequence[Candidate], more: Sequence[str], machine: Iterable[VirtualPackage]
+        ) -> Candidate:
+            asked.append(more)
+            return super().install(builds, more, machine)
 
-    side = CondaSide(universe, universe.candidates("gpupkg"), PYTHON, Counting())
+    side = CondaSide(universe, universe.candidates("gpupkg"), PYTHON, Counting(universe))
     for driver in (None, Release(12, 0), Release(12, 4), Release(13, 0)):
         for glibc in (17, 28, 39):
             side.choose(machine(cuda=driver, glibc=Release(2, glibc)))

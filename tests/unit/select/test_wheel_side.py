@@ -59,7 +59,7 @@ def machine(subdir: str = "linux-64", **offered: object) -> WheelMachine:
 
 RELEASE = WheelRelease(
     Version("1.0"),
-    tuple(offer(f"foo-1.0-py3-none-any-{label}.whl") for label in VARIANTS) + (offer("foo-1.0-py3-none-any.whl"),),
+    tuple(offer(f"foo-1.0-py3-none-any{label}.whl") for label in (*(f"-{label}" for label in VARIANTS), "")),
     metadata(),
 )
 
