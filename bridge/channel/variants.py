@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 
 from bridge.channel.candidate import Candidate
@@ -16,9 +17,13 @@ from bridge.channel.repodata import Channel
 from bridge.channel.staging import Staged, failed
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Code, Unrepresentable
-from bridge.formats.wheel.edit import retag
+from bridge.formats.wheel.archive import WheelArchive
+from bridge.formats.wheel.core_metadata import parse_core_metadata, rewrite
+from bridge.formats.wheel.edit import rewrite_wheel
+from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.formats.wheel.variant_json import write_variant_json
+from bridge.formats.wheel.wheel_file import parse_wheel_file
 from bridge.mapping.axes import Axes, choices_of, load_axes
 from bridge.model.family import Build, Family, FamilyMember, HostRequirement
 from bridge.model.plan import Loss, Output, Variant
@@ -155,14 +160,37 @@ def _outputs(
     for number, member in enumerate(family.members):
         item = items[sources[member.source]]
         (plain,) = item.outcome.outputs
-        if item.build is not None and member.tags != item.build.tags:
+        if item.build is not None and (member.tags, family.requires_python) != (
+            item.build.tags,
+            item.build.requires_python,
+        ):
             # A place of its own: the same build may be there under its own tags too.
             place = directory / str(number)
             place.mkdir()
-            path, digest = retag(Path(plain.path), place, member.tags)
-            plain = replace(plain, path=str(path), filename=path.name, sha256=digest.sha256, size=digest.size)
+            plain = _adapted(plain, member.tags, family.requires_python, place)
         outputs[member.source].append(_output(member, plain, family.metadata, directory))
     return outputs
+
+
+def _adapted(plain: Output, tags: frozenset[Tag], requires_python: SpecifierSet, directory: Path) -> Output:
+    """The wheel with the tags of the family's plan and the Requires-Python of the whole release."""
+    source = Path(plain.path)
+    filename = str(parse_wheel_filename(source.name).with_tags(tags))
+    with WheelArchive(source) as archive:
+        metadata, wheel = f"{archive.dist_info}/METADATA", f"{archive.dist_info}/WHEEL"
+        own = parse_core_metadata(archive.read(metadata), filename)
+        replaced = {
+            metadata: rewrite(
+                own,
+                requires_dist=own.requires_dist,
+                requires_python=requires_python,
+                license_files=own.license_files,
+            ),
+            wheel: parse_wheel_file(archive.read(wheel), filename).with_tags(tags).to_bytes(),
+        }
+    digest = rewrite_wheel(source, directory / filename, replace=replaced)
+    path = str(directory / filename)
+    return replace(plain, path=path, filename=filename, sha256=digest.sha256, size=digest.size)
 
 
 def _output(member: FamilyMember, plain: Output, metadata: VariantMetadata, directory: Path) -> Output:

@@ -105,3 +105,23 @@ def test_a_build_for_a_cpu_level_is_told_apart_although_the_channel_lacks_the_le
 def test_a_single_build_stays_a_plain_wheel(tmp_path: Path) -> None:
     _, names = run(gpu_family(tmp_path / "in")[1:2], tmp_path / "out")
     assert names == [f"{RELEASE}.whl"]
+
+
+def test_where_builds_are_for_different_pythons_the_tags_say_it(tmp_path: Path) -> None:
+    directory = tmp_path / "in"
+    builds = [
+        build(directory, "old_0", 0, "__cuda >=12"),
+        noarch_package(directory, build="new_1", index={"depends": ["python >=3.11"], "build_number": 1}),
+    ]
+    outcomes, names = run(builds, tmp_path / "out")
+    assert all(outcome.outputs for outcome in outcomes.values()), outcomes
+    for name in names:
+        if name.endswith(".whl"):
+            with zipfile.ZipFile(tmp_path / "out" / name) as wheel:
+                text = wheel.read("demo-1.0.dist-info/WHEEL").decode()
+            python = name.split("-")[2]
+            assert [f"Tag: {each}-none-any" in text for each in python.split(".")] == [True] * (python.count(".") + 1)
+    assert not check_files(sorted((tmp_path / "out").iterdir()))
+    new = [name for name in names if any(name in str(output) for output in outcomes["demo-1.0-new_1.conda"].outputs)]
+    assert new
+    assert not any("py3-" in name for name in new)
