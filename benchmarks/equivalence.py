@@ -238,6 +238,8 @@ Arm.
   excludes are offered it where nothing else is there. The last column leaves these cells out.
 * **Several GPUs of different kinds.** conda goes by the least able one (CEP 46), uv by the ablest; every machine here
   has one kind. **Processors that uv does not know**: an Arm core that is in neither of uv's lists counts as `8a`.
+* **A Python that only a dependency names.** A build without a Python of its own that needs another package's exact
+  build for one Python (the metapackage bullet) is for that Python; no tag says so.
 * **ROCm.** conda has no virtual package for it, so that builds are chosen by their numbers alone; wheel clients have no
   provider for it and skip such variants.
 
