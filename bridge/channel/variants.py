@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
@@ -14,7 +14,7 @@ from bridge.channel.candidate import Candidate
 from bridge.channel.effective import HostRequirements
 from bridge.channel.preference import Preference
 from bridge.channel.repodata import Channel
-from bridge.channel.staging import Staged, failed
+from bridge.channel.staging import Rank, Staged, StagedBuild, failed
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Code, Unrepresentable
 from bridge.formats.wheel.archive import WheelArchive
@@ -26,9 +26,27 @@ from bridge.formats.wheel.variant_json import write_variant_json
 from bridge.formats.wheel.wheel_file import parse_wheel_file
 from bridge.mapping.axes import Axes, choices_of, load_axes
 from bridge.model.family import Build, Family, FamilyMember, HostRequirement
-from bridge.model.plan import Loss, Output, Variant
+from bridge.model.plan import Output, Variant
 from bridge.model.variant import VariantMetadata
 from bridge.translate.families.plan import plan_family
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A converted build: the wheel that waits, and what is known about the build."""
+
+    item: Staged
+    build: StagedBuild
+    plain: Output
+
+    @property
+    def key(self) -> str:
+        """What tells builds apart: two platforms may have packages of one file name."""
+        return f"{self.build.index.subdir}/{self.plain.source.filename}"
+
+    @property
+    def rank(self) -> Rank | None:
+        return self.item.rank
 
 
 def make_families(
@@ -49,16 +67,17 @@ def make_families(
     opened: Sequence[Channel] | None = None
     items = list(staged)
     written: list[Path] = []
-    for release, places in sorted(_releases(items).items()):
-        competing = [at for at in places if items[at].build is not None]
-        if not _compete([items[at] for at in competing]):
+    for (name, version), places in sorted(_releases(items).items()):
+        sources = {at: _source(items[at]) for at in places}
+        if not _compete(list(sources.values())):
             continue
         opened = channels() if opened is None else opened
-        directory = staging / f"family-{release[0]}-{release[1]}"
+        directory = staging / f"family-{name}-{version}"
         directory.mkdir()
-        made, index = _family(items, competing, opened, axes, directory)
-        for at, item in made.items():
-            items[at] = item
+        chosen = _without_doubles(sources.values())
+        made, index = _family(chosen, opened, axes, directory)
+        for at, source in sources.items():
+            items[at] = _shared(source, chosen[source.key], made[source.key])
         if index is not None:
             written.append(index)
     return items, tuple(written)
@@ -73,47 +92,61 @@ def _releases(items: Sequence[Staged]) -> Mapping[tuple[str, str], list[int]]:
     return found
 
 
-def _compete(items: Sequence[Staged]) -> bool:
+def _source(item: Staged) -> _Source:
+    if item.build is None:
+        raise ValueError("the item was not converted")
+    (plain,) = item.outcome.outputs
+    return _Source(item, item.build, plain)
+
+
+def _compete(sources: Sequence[_Source]) -> bool:
     """Whether two different builds of one conda package would be offered to one interpreter on one platform."""
     seen: dict[Tag, tuple[str, str]] = {}
-    for item in items:
-        if item.build is None or item.rank is None:
-            continue
-        own = (item.build.index.name, item.build.index.build)
-        for tag in item.build.tags:
+    for source in sources:
+        own = (source.build.index.name, source.build.index.build)
+        for tag in source.build.tags:
             other = seen.setdefault(tag, own)
             if other != own and other[0] == own[0]:
                 return True
     return False
 
 
+def _without_doubles(sources: Iterable[_Source]) -> dict[str, _Source]:
+    """One source for each key, of files of one name the one of the highest rank."""
+    chosen: dict[str, _Source] = {}
+    for source in sources:
+        other = chosen.get(source.key)
+        if other is None or (source.rank is not None and (other.rank is None or source.rank > other.rank)):
+            chosen[source.key] = source
+    return chosen
+
+
+def _shared(source: _Source, chosen: _Source, made: Staged) -> Staged:
+    """What became of `source`, which is `chosen`, or the same file again, or another file of its name."""
+    label = source.item.outcome.input
+    if source is chosen or source.plain.source.sha256 == chosen.plain.source.sha256:
+        return replace(made, outcome=replace(made.outcome, input=label))
+    message = "another file of this name was given too, and was taken"
+    return Staged(failed(label, Unrepresentable(Code.SHADOWED, message, subject=source.plain.source.filename)))
+
+
 def _family(
-    items: Sequence[Staged], places: Sequence[int], channels: Sequence[Channel], axes: Axes, directory: Path
-) -> tuple[dict[int, Staged], Path | None]:
-    sources = {_source(items[at]).filename: at for at in places}
-    made: dict[int, Staged] = {}
-    builds, refused = _builds([items[at] for at in sources.values()], channels, axes)
-    for filename, error in refused.items():
-        made[sources[filename]] = Staged(failed(items[sources[filename]].outcome.input, error))
+    sources: Mapping[str, _Source], channels: Sequence[Channel], axes: Axes, directory: Path
+) -> tuple[dict[str, Staged], Path | None]:
+    """What becomes of each build, by key, and the release's `-variants.json` if it has variants."""
+    builds, refused = _builds(sources.values(), channels, axes)
+    made = {key: Staged(failed(sources[key].item.outcome.input, error)) for key, error in refused.items()}
     if not builds:
         return made, None
-    first = items[sources[builds[0].filename]].build
-    if first is None:
-        return made, None
-    pythons = {
-        build.filename: staged.requires_python
-        for build in builds
-        if (staged := items[sources[build.filename]].build) is not None
-    }
+    first = sources[builds[0].filename].build
+    pythons = {build.filename: sources[build.filename].build.requires_python for build in builds}
     try:
         family = plan_family(builds, name=first.name, version=first.version, requires_python=pythons, axes=axes)
     except BridgeError as error:
-        return {at: Staged(failed(items[at].outcome.input, error)) for at in places}, None
-    outputs = _outputs(family, items, sources, directory)
-    requires = {build.filename: build.requires for build in builds}
-    for filename in requires:
-        at = sources[filename]
-        made[at] = _item(items[at], outputs.get(filename, []), family, requires[filename])
+        return {key: Staged(failed(source.item.outcome.input, error)) for key, source in sources.items()}, None
+    outputs = _outputs(family, sources, directory)
+    for build in builds:
+        made[build.filename] = _item(sources[build.filename], outputs.get(build.filename, []), family, build.requires)
     if not family.metadata.variants:
         return made, None
     index = directory / f"{family.name}-{family.version}-variants.json"
@@ -122,48 +155,39 @@ def _family(
 
 
 def _builds(
-    items: Sequence[Staged], channels: Sequence[Channel], axes: Axes
+    sources: Iterable[_Source], channels: Sequence[Channel], axes: Axes
 ) -> tuple[list[Build], dict[str, BridgeError]]:
     """The builds in the order of conda's preference, platform by platform, and those that fit no machine."""
-    by_subdir: defaultdict[str, list[Staged]] = defaultdict(list)
-    for item in items:
-        if item.build is not None:
-            by_subdir[item.build.index.subdir].append(item)
+    by_subdir: defaultdict[str, list[_Source]] = defaultdict(list)
+    for source in sources:
+        by_subdir[source.build.index.subdir].append(source)
     builds: list[Build] = []
     refused: dict[str, BridgeError] = {}
     for subdir, members in sorted(by_subdir.items()):
-        tags = {_source(item).filename: item.build.tags for item in members if item.build is not None}
-        candidates = [
-            Candidate(_source(item).filename, item.build.index) for item in members if item.build is not None
-        ]
+        by_name = {source.plain.source.filename: source for source in members}
+        candidates = [Candidate(filename, source.build.index) for filename, source in by_name.items()]
         platform = "linux-64" if subdir == "noarch" else subdir
         with Universe(channels, subdir=platform, extra=candidates, complete=True) as universe:
             requirements = HostRequirements(universe)
             for candidate in Preference(universe).ranked(candidates):
+                source = by_name[candidate.filename]
                 try:
                     requires = requirements.of(candidate)
                 except BridgeError as error:
-                    refused[candidate.filename] = error
+                    refused[source.key] = error
                     continue
                 choices = choices_of(candidate.index, axes)
-                builds.append(
-                    Build(candidate.filename, candidate.index, requires, choices, tags[candidate.filename])
-                )
+                builds.append(Build(source.key, candidate.index, requires, choices, source.build.tags))
     return builds, refused
 
 
-def _outputs(
-    family: Family, items: Sequence[Staged], sources: Mapping[str, int], directory: Path
-) -> Mapping[str, list[Output]]:
-    """Write every member; conda file name -> its wheels."""
+def _outputs(family: Family, sources: Mapping[str, _Source], directory: Path) -> Mapping[str, list[Output]]:
+    """Write every member; key of its build -> its wheels."""
     outputs: defaultdict[str, list[Output]] = defaultdict(list)
     for number, member in enumerate(family.members):
-        item = items[sources[member.source]]
-        (plain,) = item.outcome.outputs
-        if item.build is not None and (member.tags, family.requires_python) != (
-            item.build.tags,
-            item.build.requires_python,
-        ):
+        source = sources[member.source]
+        plain = source.plain
+        if (member.tags, family.requires_python) != (source.build.tags, source.build.requires_python):
             # A place of its own: the same build may be there under its own tags too.
             place = directory / str(number)
             place.mkdir()
@@ -203,25 +227,17 @@ def _output(member: FamilyMember, plain: Output, metadata: VariantMetadata, dire
     )
 
 
-def _item(item: Staged, outputs: Sequence[Output], family: Family, requires: HostRequirement) -> Staged:
-    source = _source(item)
+def _item(source: _Source, outputs: Sequence[Output], family: Family, requires: HostRequirement) -> Staged:
+    outcome = source.item.outcome
     if not outputs:
-        winner = family.shadowed.get(source.filename, "another build")
+        winner = family.shadowed.get(source.key, "another build").rpartition("/")[2]
         message = f"{winner} states the same and is taken in its place everywhere"
-        return Staged(failed(item.outcome.input, Unrepresentable(Code.SHADOWED, message, subject=source.filename)))
-    own = tuple(loss for loss in family.losses if loss.subject == source.filename)
+        error = Unrepresentable(Code.SHADOWED, message, subject=source.plain.source.filename)
+        return Staged(failed(outcome.input, error))
+    own = tuple(loss for loss in family.losses if loss.subject == source.key)
     # What the properties of the variant say of the host is no longer lost.
     kept = tuple(
-        loss for loss in item.outcome.losses if loss.code is not Code.VIRTUAL_PACKAGE or loss.subject in requires.unsaid
+        loss for loss in outcome.losses if loss.code is not Code.VIRTUAL_PACKAGE or loss.subject in requires.unsaid
     )
-    outcome = replace(item.outcome, outputs=tuple(outputs), losses=_unique((*kept, *own)))
-    return replace(item, outcome=outcome)
-
-
-def _source(item: Staged) -> Output:
-    (output,) = item.outcome.outputs
-    return replace(output, filename=output.source.filename)
-
-
-def _unique(losses: Iterable[Loss]) -> tuple[Loss, ...]:
-    return tuple(dict.fromkeys(losses))
+    losses = tuple(dict.fromkeys((*kept, *own)))
+    return replace(source.item, outcome=replace(outcome, outputs=tuple(outputs), losses=losses))
