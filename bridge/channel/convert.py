@@ -23,6 +23,7 @@ from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import DEFAULT_LIMITS, Limits
+from bridge.mapping.axes import load_axes
 from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.conda import CondaName
 from bridge.model.plan import Layout, Outcome, Status
@@ -104,6 +105,7 @@ def convert(
         reserved_prefix=reserved_prefix,
         limits=limits,
     )
+    axes = load_axes(settings.overlays)
     directory = Path(out)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ def convert(
         raise Unsupported(Code.OUTPUT_TAKEN, message, subject=str(directory)) from error
     try:
         staged = _run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
-        families, indexes = make_families(staged, lambda: _opened(settings), staging)
+        families, indexes = make_families(staged, lambda: _opened(settings), axes, staging)
         for index in indexes:
             index.replace(directory / index.name)
         return Report(publish(families, directory))

@@ -24,7 +24,7 @@ from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.formats.wheel.variant_json import write_variant_json
 from bridge.formats.wheel.wheel_file import parse_wheel_file
-from bridge.mapping.axes import Axes, choices_of, load_axes
+from bridge.mapping.axes import Axes, choices_of
 from bridge.model.family import Build, Family, FamilyMember, HostRequirement
 from bridge.model.plan import Output, Variant
 from bridge.model.variant import VariantMetadata
@@ -50,20 +50,20 @@ class _Source:
 
 
 def make_families(
-    staged: Sequence[Staged], channels: Callable[[], Sequence[Channel]], staging: Path
+    staged: Sequence[Staged], channels: Callable[[], Sequence[Channel]], axes: Axes, staging: Path
 ) -> tuple[list[Staged], tuple[Path, ...]]:
     """Turn builds that compete into variants of their release.
 
     Args:
         staged: what was converted, in the order of the inputs.
         channels: opens where the builds and what they need come from; asked only if builds compete.
+        axes: what the differences of builds mean.
         staging: directory for the new files.
 
     Returns:
         The same items, those of families with their variants as outputs (a build that another replaces everywhere
         becomes `unrepresentable`, `CB316`), and the `-variants.json` files.
     """
-    axes = load_axes()
     opened: Sequence[Channel] | None = None
     items = list(staged)
     written: list[Path] = []

@@ -119,7 +119,7 @@ def read_axes(into: AxesDocument, content: bytes, subject: str) -> None:
         line = f" at line {where.line + 1}" if where is not None else ""
         raise InvalidInput(Code.BAD_METADATA, f"is not valid YAML{line}", subject=subject) from error
     reader = _Reader(subject)
-    top = reader.mapping({} if document is None else document, "", frozenset({"axes"}))
+    top = reader.mapping({} if document is None else document, "")  # other sections: bridge.mapping.tables
     axes = reader.mapping(top.get("axes", {}), "axes", frozenset({"host", "choices"}))
     for name, value in reader.mapping(axes.get("host", {}), "axes.host", _HOST_FIELDS).items():
         into.host[name] = reader.host(name, value, f"axes.host.{name}")

@@ -228,6 +228,8 @@ def _merge(draft: _Draft, document: dict[str, Any], subject: str) -> None:
                 for name, entry in _mapping(value, subject, section).items():
                     key = f"{section}.{name}"
                     draft.notes[_conda_name(name, subject, key)] = _note(entry, subject, key)
+            case "axes":
+                pass  # bridge.mapping.axes_file reads it from the same files
             case _:
                 raise _malformed("is not a section of a mapping file", subject, str(section))
 

@@ -13,6 +13,7 @@ from packaging.version import Version
 from bridge.channel.repodata import Channel, open_channel
 from bridge.channel.universe import Universe
 from bridge.errors import Code, InvalidInput, Unsupported
+from bridge.mapping.axes import Axes, load_axes
 from bridge.mapping.names import Evidence, NameMapper
 from bridge.mapping.tables import Tables, load_tables
 from bridge.mapping.versions import to_pep440
@@ -52,7 +53,7 @@ def select(
         host: the machine; this one where None.
         python: the CPython that both clients install for.
         intent: what the user wants, applied to both sides.
-        overlays: the user's name mappings.
+        overlays: the user's mappings: names, axes.
 
     Raises:
         InvalidInput: a channel, the index or `project` cannot be read.
@@ -61,16 +62,17 @@ def select(
     name, version = _request(project)
     machine = detect_host() if host is None else host
     opened = [open_channel(location, subdirs=[machine.subdir]) for location in channels]
-    tables = load_tables(tuple(overlays))
+    planning = load_tables(tuple(overlays)), load_axes(tuple(overlays))
+    tables, _ = planning
     conda_name = _conda_name(name, opened, tables)
     question = Question(machine, python, version, intent)
     wheels = None
     if index is not None:
         wheels = _indexed(WheelIndex(index), _distributions(name, conda_name, opened, tables))
-    selection = _answer(opened, conda_name, question, wheels, tables, complete=False)
+    selection = _answer(opened, conda_name, question, wheels, planning, complete=False)
     if selection.conda is not None:
         return selection
-    lenient = _answer(opened, conda_name, question, wheels, tables, complete=True)
+    lenient = _answer(opened, conda_name, question, wheels, planning, complete=True)
     return (
         selection
         if lenient.conda is None
@@ -83,13 +85,13 @@ def _answer(
     name: CondaName,
     question: Question,
     wheels: Wheels | None,
-    tables: Tables,
+    planning: tuple[Tables, Axes],
     *,
     complete: bool,
 ) -> Selection:
     extra = pythons() if complete else ()
     with Universe(channels, subdir=question.host.subdir, extra=extra, complete=complete) as universe:
-        planner = Planner(universe, tables)
+        planner = Planner(universe, *planning)
         selection = Selector(universe, planner, name).select(question, wheels)
         note = _second_opinion(universe, planner, name, question, selection.conda)
         return selection if note is None else selection.noting(note)

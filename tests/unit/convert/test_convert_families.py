@@ -125,3 +125,26 @@ def test_where_builds_are_for_different_pythons_the_tags_say_it(tmp_path: Path) 
     new = [name for name in names if any(name in str(output) for output in outcomes["demo-1.0-new_1.conda"].outputs)]
     assert new
     assert not any("py3-" in name for name in new)
+
+
+def test_a_user_adds_an_axis_in_an_overlay_file(tmp_path: Path) -> None:
+    overlay = tmp_path / "axes.yaml"
+    overlay.write_text(
+        "axes:\n"
+        "  choices:\n"
+        "    acme:\n"
+        "      evidence:\n"
+        '        - {build: "^([a-z]+)_engine", value: "{1}"}\n'
+        "      namespace: acme\n"
+        "      feature: engine\n"
+        "      provider: {static: [fast, small]}\n"
+    )
+    builds = [
+        build(tmp_path / "in", "small_engine_1", 1, "acme-engine"),
+        build(tmp_path / "in", "fast_engine_0", 0, "acme-engine"),
+    ]
+    _, names = run(builds, tmp_path / "out", overlays=[overlay])
+    document = json.loads((tmp_path / "out" / "demo-1.0-variants.json").read_text())
+    assert {"acme": {"engine": ["small"]}} in [
+        {key: value for key, value in each.items() if key == "acme"} for each in document["variants"].values()
+    ], names

@@ -185,7 +185,6 @@ def test_a_user_names_a_plugin(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        ("python: {}", "python"),
         ("axes: []", "axes"),
         ("axes: {choices: {a: {evidence: [{build: '('  , value: x}]}}}", "axes.choices.a.evidence[0].build"),
         ("axes: {choices: {a: {evidence: [{build: 'x', value: '{1}'}]}}}", "axes.choices.a.evidence[0].value"),
