@@ -164,9 +164,7 @@ def _limit(conda_path: Path, compression: Compression) -> dict[str, float]:
             timed("sha256", hasher.update, data)
             timed("crc32", codec.crc32, data)
             if large:
-                timed(
-                    "deflate", codec.compress_chunk, data, dictionary, last=not left, compression=compression
-                )
+                timed("deflate", codec.compress_chunk, data, dictionary, last=not left, compression=compression)
                 dictionary = data[-codec.DICTIONARY :]
             else:
                 timed("deflate", codec.compress_whole, data, compression)

@@ -16,11 +16,11 @@ __all__ = ["__version__", "convert", "inspect"]
 def __getattr__(name: str) -> Any:
     # Deferred, so that `import bridge` costs nothing and modules below can be imported alone.
     if name == "convert":
-        from bridge.channel.convert import convert  # noqa: PLC0415
+        from bridge.channel.convert import convert
 
         return convert
     if name == "inspect":
-        from bridge.channel.inspect import inspect  # noqa: PLC0415
+        from bridge.channel.inspect import inspect
 
         return inspect
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -65,7 +65,11 @@ class Code(Enum):
     VIRTUAL_PACKAGE = ("CB216", "virtual-package", "publish the build as a variant")
     NO_REQUIREMENT = ("CB217", "not-a-requirement", "none needed; tags or the system stand for it")
     HOTFIX = ("CB218", "channel-hotfix", "none needed; the channel's record was used")
-    VERSION_SPELLING = ("CB219", "version-spelling", "none needed; the conda version is kept in the wheel's conda/ files")
+    VERSION_SPELLING = (
+        "CB219",
+        "version-spelling",
+        "none needed; the conda version is kept in the wheel's conda/ files",
+    )
     FEATURES = ("CB220", "features", "publish the builds as variants")
     REGENERATED = ("CB221", "regenerated", "none needed; installers and Python make these files again")
     PATH_EXECUTABLE = ("CB222", "executable-not-on-path", "call it by its full path, or use the prefix layout")
@@ -183,7 +187,5 @@ class Unrepresentable(BridgeError):
     """The input says something that the other side cannot say, and that must not be dropped (`CB3xx`)."""
 
 
-def _rebuild(
-    kind: type[BridgeError], code: Code, message: str, subject: str | None, field: str | None
-) -> BridgeError:
+def _rebuild(kind: type[BridgeError], code: Code, message: str, subject: str | None, field: str | None) -> BridgeError:
     return kind(code, message, subject=subject, field=field)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.convert import internal_error, settings_for
+from bridge.channel.inspect_wheel import EMPTY, wheel_fields
 from bridge.channel.staging import failed
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, InvalidInput
@@ -26,10 +27,10 @@ def inspect(
     overlays: Sequence[Path] = (),
     reserved_prefix: str = RESERVED_PREFIX,
 ) -> dict[str, Any]:
-    """Plan the conversion of one artifact.
+    """Plan the conversion of one conda package, or say what a wheel is and whether every client can use it.
 
     Args:
-        source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec.
+        source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec; or a wheel.
         layout, channels, subdir, strict, overlays, reserved_prefix: as in `bridge.convert`.
 
     Returns:
@@ -38,6 +39,9 @@ def inspect(
     Raises:
         InvalidInput: a channel or an overlay cannot be read.
     """
+    if str(source).endswith(".whl") and Path(source).is_file():
+        fields, outcome = wheel_fields(Path(source))
+        return {"schema": SCHEMA, "input": str(source), "kind": "wheel", **fields, "outcome": _summary(outcome)}
     inputs, settings = settings_for(
         [source],
         layout=layout,
@@ -62,24 +66,15 @@ def inspect(
     return _document(item.label, plan, Outcome(item.label, Status.CONVERTED, losses=plan.losses))
 
 
+def _summary(outcome: Outcome) -> dict[str, Any]:
+    return {key: value for key, value in outcome.to_json().items() if key in ("status", "code", "message")}
+
+
 def _document(label: str, plan: WheelPlan | None, outcome: Outcome) -> dict[str, Any]:
-    summary = {key: value for key, value in outcome.to_json().items() if key in ("status", "code", "message")}
+    summary = _summary(outcome)
     document: dict[str, Any] = {"schema": SCHEMA, "input": label, "kind": "conda"}
     if plan is None:
-        nothing = dict.fromkeys(("name", "version", "filename", "layout"))
-        return {
-            **document,
-            **nothing,
-            "tags": [],
-            "requires_python": None,
-            "requires_dist": [],
-            "depends": [],
-            "properties": [],
-            "native_files": [],
-            "entry_points": {},
-            "losses": [],
-            "outcome": summary,
-        }
+        return {**document, **EMPTY, "outcome": summary}
     return {
         **document,
         "name": plan.name,

@@ -104,9 +104,7 @@ def locate(location: str | Path) -> Location:
             Code.SOURCE, "a channel is a directory or a file, http or https address", subject=redact(location)
         )
     if parts.query or parts.fragment:
-        raise InvalidInput(
-            Code.SOURCE, "a channel address has no query or fragment", subject=redact(location)
-        )
+        raise InvalidInput(Code.SOURCE, "a channel address has no query or fragment", subject=redact(location))
     return Location(location.rstrip("/"))
 
 

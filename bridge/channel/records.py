@@ -80,10 +80,7 @@ def check_digest(record: ChannelRecord, origin: Origin) -> None:
 
 def _check_identity(index: IndexJson, record: ChannelRecord) -> None:
     patched = record.index
-    pairs = [
-        (name, getattr(index, name), getattr(patched, name))
-        for name in ("name", "version", "build", "subdir")
-    ]
+    pairs = [(name, getattr(index, name), getattr(patched, name)) for name in ("name", "version", "build", "subdir")]
     if patched.noarch is not Noarch.NO:
         # It says how the payload is laid out, which no record can change; some indexers leave it out.
         pairs.append(("noarch", index.noarch.value, patched.noarch.value))

@@ -100,9 +100,7 @@ class Channel:
         """Every record that was set aside: (its key, why), sorted. Parses what has not been looked up yet."""
         for name in self._entries:
             self.records(name)
-        return tuple(
-            (key, error) for (_, key), error in sorted(self._rejected.items(), key=lambda item: item[0])
-        )
+        return tuple((key, error) for (_, key), error in sorted(self._rejected.items(), key=lambda item: item[0]))
 
     def records(self, name: str) -> tuple[ChannelRecord, ...]:
         """The sound records of one package name, sorted by subdir and file name."""
@@ -224,9 +222,7 @@ class Channel:
         self._rejected.setdefault((entry.subdir, entry.filename), named)
 
     def _error(self, entry: _Entry, code: Code, message: str) -> InvalidInput:
-        return InvalidInput(
-            code, message, subject=self._subject(entry.subdir), field=printable(entry.filename)
-        )
+        return InvalidInput(code, message, subject=self._subject(entry.subdir), field=printable(entry.filename))
 
     def _subject(self, subdir: str) -> str:
         return f"{self.url}/{subdir}/repodata.json"

@@ -100,9 +100,7 @@ def write_index(
     return IndexReport(target, projects, tuple(sorted(rejected.items())))
 
 
-def collect(
-    directory: Path, below: PurePosixPath = _EVERYWHERE
-) -> tuple[list[ListedFile], dict[str, BridgeError]]:
+def collect(directory: Path, below: PurePosixPath = _EVERYWHERE) -> tuple[list[ListedFile], dict[str, BridgeError]]:
     """The wheels and variants files below a directory, and those that an index cannot list with the reason."""
     listed: dict[str, list[ListedFile]] = defaultdict(list)
     rejected: dict[str, BridgeError] = {}
@@ -126,9 +124,7 @@ def _one_of(filename: str, files: list[ListedFile], rejected: dict[str, BridgeEr
     """A file name means one sequence of bytes on an index: the first of equal files, or none."""
     same = len({file.sha256 for file in files}) == 1
     for file in files[1:] if same else files:
-        message = (
-            "another file of this name is listed" if same else "files of this name have different contents"
-        )
+        message = "another file of this name is listed" if same else "files of this name have different contents"
         rejected[str(file.path)] = InvalidInput(Code.DUPLICATE, message, subject=filename)
     return files[:1] if same else []
 
@@ -203,9 +199,7 @@ def _refuse_foreign(target: Path) -> None:
         for name in files:
             if name not in _PAGES:
                 message = "holds a file that is no index page, and would be replaced"
-                raise Unsupported(
-                    Code.OUTPUT_TAKEN, message, subject=str(target), field=str(Path(root, name))
-                )
+                raise Unsupported(Code.OUTPUT_TAKEN, message, subject=str(target), field=str(Path(root, name)))
 
 
 def _read_yanked(path: Path) -> dict[str, str]:

@@ -207,9 +207,7 @@ def _solve(
                 }
                 chosen = [by_place[str(r.channel), r.subdir, r.file_name] for r in records]
                 return sorted(chosen, key=lambda offer: offer.index.name)
-    raise Unrepresentable(
-        Code.UNSOLVABLE, f"the channels do not have what it needs: {explanation}", subject=subject
-    )
+    raise Unrepresentable(Code.UNSOLVABLE, f"the channels do not have what it needs: {explanation}", subject=subject)
 
 
 @contextmanager
@@ -304,10 +302,7 @@ def _shortened(explanation: str, tiers: Sequence[_Tier]) -> str:
     for position, tier in enumerate(tiers):
         explanation = explanation.replace(_tier_url(position), tier.shown)
     lines = explanation.removeprefix(_PREAMBLE).strip().splitlines()
-    kept = [
-        line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}..."
-        for line in lines[:_EXPLANATION_LINES]
-    ]
+    kept = [line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]}..." for line in lines[:_EXPLANATION_LINES]]
     if len(lines) > len(kept):
         kept.append(f"... and {len(lines) - len(kept)} more lines")
     return "\n".join(kept)

@@ -222,9 +222,7 @@ def _output(member: FamilyMember, plain: Output, metadata: VariantMetadata, dire
         return plain
     path, digest = make_variant(Path(plain.path), directory, member.label, metadata)
     variant = Variant(member.label, tuple(str(each) for each in sorted(member.properties)))
-    return replace(
-        plain, path=str(path), filename=path.name, sha256=digest.sha256, size=digest.size, variant=variant
-    )
+    return replace(plain, path=str(path), filename=path.name, sha256=digest.sha256, size=digest.size, variant=variant)
 
 
 def _item(source: _Source, outputs: Sequence[Output], family: Family, requires: HostRequirement) -> Staged:

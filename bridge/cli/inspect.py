@@ -32,7 +32,11 @@ def inspect_command(
     reserved_prefix: str,
     as_json: bool,
 ) -> None:
-    """Show what would become of INPUT, without writing anything."""
+    """Show what would become of INPUT, without writing anything.
+
+    INPUT is what `convert` takes, or a wheel: then what it says, its variant properties, and whether every client can
+    use it.
+    """
     document = inspect(
         source,
         layout=None if layout is None else Layout(layout),
@@ -63,6 +67,8 @@ def _print(document: dict[str, Any]) -> None:
     for group, entries in document["entry_points"].items():
         for name, reference in entries.items():
             click.echo(f"  {group:<16} {name} = {reference}")
+    for text in document["properties"]:
+        click.echo(f"  property         {text}")
     for row in document["native_files"]:
         click.echo(f"  native file      {row['path']}  needs {', '.join(row['needed']) or 'nothing'}")
     for loss in document["losses"]:

@@ -129,9 +129,7 @@ def load(data: Buffer, *, subject: str | None = None) -> Image:
     )
 
 
-def _program_headers(
-    view: View, form: Form, phoff: int, entry_size: int, count: int
-) -> Iterator[tuple[int, Segment]]:
+def _program_headers(view: View, form: Form, phoff: int, entry_size: int, count: int) -> Iterator[tuple[int, Segment]]:
     if not count or not phoff:
         return
     if count == _PN_XNUM or entry_size < form.program_header_size:

@@ -78,9 +78,7 @@ def apply_elf_patch(path: Path, patch: ElfPatch, *, runner: Runner = run) -> Non
     try:
         result = runner([find_patchelf(), *arguments, "--output", str(output), str(path)])
         if result.returncode != 0 or not output.is_file():
-            raise Unsupported(
-                Code.PATCH_FAILED, f"patchelf failed: {result.stderr.strip()[-500:]}", subject=path.name
-            )
+            raise Unsupported(Code.PATCH_FAILED, f"patchelf failed: {result.stderr.strip()[-500:]}", subject=path.name)
         _verify(before, _read(output, path.name), patch, path.name)
         output.chmod(stat.S_IMODE(path.stat().st_mode))
         output.replace(path)

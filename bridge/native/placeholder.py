@@ -37,9 +37,7 @@ def find(data: Buffer, placeholder: bytes, *, subject: str | None = None) -> tup
         InvalidInput: CB120, the placeholder is empty or holds a NUL; CB109, the strings are too long to hold.
     """
     if not placeholder or b"\0" in placeholder:
-        raise InvalidInput(
-            Code.BAD_PLACEHOLDER, "a prefix placeholder is empty or holds a NUL", subject=subject
-        )
+        raise InvalidInput(Code.BAD_PLACEHOLDER, "a prefix placeholder is empty or holds a NUL", subject=subject)
     return tuple(_occurrences(data, placeholder, subject))
 
 

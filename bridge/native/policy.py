@@ -104,9 +104,7 @@ class _Needs:
     def of(cls, elfs: list[ElfFacts], shipped: Collection[str]) -> _Needs:
         own = frozenset(shipped)
         return cls(
-            frozenset(
-                name for elf in elfs for name in elf.needed if name not in own and not _is_loader(name)
-            ),
+            frozenset(name for elf in elfs for name in elf.needed if name not in own and not _is_loader(name)),
             frozenset(
                 (library, version)
                 for elf in elfs
@@ -132,14 +130,10 @@ class _Needs:
             if name not in policy.libraries and name not in external
         }
         versions = {
-            f"{library}: {version}"
-            for library, version in self.versions
-            if not _allows(policy.versions, version)
+            f"{library}: {version}" for library, version in self.versions if not _allows(policy.versions, version)
         }
         symbols = {
-            f"{library}: {symbol}"
-            for library, symbol in self.forbidden
-            if symbol in policy.forbidden.get(library, ())
+            f"{library}: {symbol}" for library, symbol in self.forbidden if symbol in policy.forbidden.get(library, ())
         }
         return tuple(sorted(libraries | versions | symbols))
 

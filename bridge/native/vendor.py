@@ -95,9 +95,7 @@ def plan_vendoring(
     search = _Search(tuple(sorted(modules, key=lambda module: module.target)), prefix, policy)
     extra = [search.by_name(name) for name in sorted(set(dlopened))]
     search.run()
-    libraries = {
-        path: _library(found, libs_dir, keep_name=path in extra) for path, found in search.found.items()
-    }
+    libraries = {path: _library(found, libs_dir, keep_name=path in extra) for path, found in search.found.items()}
     by_target = _by_target(libraries.values())
     patches: dict[str, ElfPatch] = {}
     for module in search.modules:
@@ -214,9 +212,7 @@ def _library(found: _Found, libs_dir: str, *, keep_name: bool) -> VendoredLibrar
     if not soname or "/" in soname:
         soname = found.name
     name = found.name if keep_name else unique_name(soname, file.sha256)
-    return VendoredLibrary(
-        file.provider, file.path, soname, name, f"{libs_dir}/{name}", file.sha256, found.elf
-    )
+    return VendoredLibrary(file.provider, file.path, soname, name, f"{libs_dir}/{name}", file.sha256, found.elf)
 
 
 def _by_target(libraries: Iterable[VendoredLibrary]) -> dict[str, VendoredLibrary]:

@@ -93,9 +93,7 @@ def run(environment: Mapping[str, str]) -> Run:
 
 
 @pytest.fixture(scope="session")
-def converted(
-    miniforge: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Layout], tuple[Path, Report]]:
+def converted(miniforge: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Layout], tuple[Path, Report]]:
     """The whole set in one layout, indexed; each layout is made once."""
 
     @functools.cache

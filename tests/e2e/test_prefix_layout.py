@@ -57,7 +57,9 @@ def test_installs_and_runs_from_an_index_of_the_set_alone(
     directory, _ = converted(Layout.PREFIX)
     python = new_venv("environment")
     with served(directory) as index:
-        command = pip_install(python, index, *PROJECTS) if installer == "pip" else uv_install(uv, python, index, *PROJECTS)
+        command = (
+            pip_install(python, index, *PROJECTS) if installer == "pip" else uv_install(uv, python, index, *PROJECTS)
+        )
         run(*command)
     repodata = small_repodata(tmp_path)
     assert run(python, ROOT / "tests/support/solve_with_libmambapy.py", repodata, "zstd").split() == [
@@ -113,7 +115,9 @@ def test_record_lists_every_member_with_its_hash(layout: Layout, converted: Conv
     directory, _ = converted(layout)
     for path in directory.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
-            record = next(name for name in wheel.namelist() if name.endswith(".dist-info/RECORD") and name.count("/") == 1)
+            record = next(
+                name for name in wheel.namelist() if name.endswith(".dist-info/RECORD") and name.count("/") == 1
+            )
             rows = list(csv.reader(io.StringIO(wheel.read(record).decode())))
             assert [row[0] for row in rows] == wheel.namelist()
             assert wheel.testzip() is None

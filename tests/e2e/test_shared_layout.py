@@ -22,7 +22,18 @@ for line in sorted({line.split()[-1] for line in open("/proc/self/maps") if ".so
 """
 
 #: libraries of the system that manylinux promises, and Python's own.
-SYSTEM = ("libc.", "libm.", "libdl.", "librt.", "libpthread.", "libresolv.", "ld-linux", "libgcc_s", "libstdc++", "libutil.")
+SYSTEM = (
+    "libc.",
+    "libm.",
+    "libdl.",
+    "librt.",
+    "libpthread.",
+    "libresolv.",
+    "ld-linux",
+    "libgcc_s",
+    "libstdc++",
+    "libutil.",
+)
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])

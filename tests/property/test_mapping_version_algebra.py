@@ -27,9 +27,7 @@ ENDS = st.sampled_from(["", "a0", ".0a0", ".a0", "dev0"])
 
 @st.composite
 def constraints(draw: st.DrawFn) -> str:
-    operator = draw(
-        st.sampled_from(["", "==", "=", "!=", ">=", ">", "<=", "<", "~=", "prefix", "no-prefix", ">=glob"])
-    )
+    operator = draw(st.sampled_from(["", "==", "=", "!=", ">=", ">", "<=", "<", "~=", "prefix", "no-prefix", ">=glob"]))
     match operator:
         case "prefix":
             return f"{draw(RELEASES)}.*"

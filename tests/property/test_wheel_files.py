@@ -29,15 +29,13 @@ from bridge.formats.wheel.writer import WheelWriter
 from bridge.formats.wheel.zip_format import Thresholds
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
-PATHS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
-    lambda p: unsafe_reason(p) is None
-)
+PATHS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(lambda p: unsafe_reason(p) is None)
 WORDS = st.text("abcXYZ019._-é", min_size=1, max_size=12).filter(lambda word: not word.startswith("-"))
 IDENTIFIERS = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 REFERENCES = st.builds("{}:{}".format, IDENTIFIERS, IDENTIFIERS)
-REQUIREMENTS = st.builds(
-    "{}>={}".format, st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.integers(0, 99)
-).map(Requirement)
+REQUIREMENTS = st.builds("{}>={}".format, st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.integers(0, 99)).map(
+    Requirement
+)
 
 
 @given(st.lists(st.builds(RecordEntry.of, PATHS, st.binary(max_size=9)), unique_by=lambda entry: entry.path))
@@ -99,9 +97,7 @@ def test_no_text_breaks_out_of_its_field(
     assert sorted(again.splitlines()) == sorted(data.splitlines())
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(["Author", "X-a", "Platform", "Classifier"]), TEXT), max_size=4), TEXT
-)
+@given(st.lists(st.tuples(st.sampled_from(["Author", "X-a", "Platform", "Classifier"]), TEXT), max_size=4), TEXT)
 def test_accepted_headers_are_what_the_email_parser_sees(fields: list[tuple[str, str]], body: str) -> None:
     text = "Metadata-Version: 2.1\nName: x\nVersion: 1\n"
     text += "".join(f"{name}: {value}\n" for name, value in fields) + "\n" + body

@@ -273,9 +273,7 @@ class Package:
         if self.paths is not None:
             return self.paths
         return [
-            self._entry(path, content)
-            for path, content in self.files.items()
-            if not isinstance(content, Directory)
+            self._entry(path, content) for path, content in self.files.items() if not isinstance(content, Directory)
         ]
 
     def info_files(self) -> dict[str, bytes]:
@@ -294,9 +292,7 @@ class Package:
         return tar_bytes([*self._payload_entries(), *self.more_payload])
 
     def whole_tar(self) -> bytes:
-        return tar_bytes(
-            [*self._info_entries(), *self.more_info, *self._payload_entries(), *self.more_payload]
-        )
+        return tar_bytes([*self._info_entries(), *self.more_info, *self._payload_entries(), *self.more_payload])
 
     def zip_members(self) -> list[ZipMember]:
         return [

@@ -80,8 +80,7 @@ class Elf:
             segments.append((PT_INTERP, self.offsets["interpreter"], len(text)))
         if self.dynamic:
             table = b"".join(
-                struct.pack(order + ("qQ" if wide else "iI"), tag, value)
-                for tag, value in self._entries(order, add)
+                struct.pack(order + ("qQ" if wide else "iI"), tag, value) for tag, value in self._entries(order, add)
             )
             add("dynamic", table)
             segments.append((PT_DYNAMIC, self.offsets["dynamic"], len(table)))
@@ -123,16 +122,12 @@ class Elf:
             entries.append((RUNPATH, at(self.runpath)))
         count = len(self.imports) + 1
         if self.hash_style == "sysv":
-            entries.append(
-                (HASH, add("hash", struct.pack(order + "IIII", 1, count, 0, 0) + bytes(4 * count)))
-            )
+            entries.append((HASH, add("hash", struct.pack(order + "IIII", 1, count, 0, 0) + bytes(4 * count))))
         elif self.hash_style == "gnu":
             bloom = b"\xff" * (self.bits // 8)
             chain = [0] * (count - 2) + [1] if count > 1 else []
             words = struct.pack(order + "I", 1 if chain else 0) + struct.pack(f"{order}{len(chain)}I", *chain)
-            entries.append(
-                (GNU_HASH, add("gnu_hash", struct.pack(order + "IIII", 1, 1, 1, 0) + bloom + words))
-            )
+            entries.append((GNU_HASH, add("gnu_hash", struct.pack(order + "IIII", 1, 1, 1, 0) + bloom + words)))
         entries.append((SYMTAB, add("symbols", symbols)))
         entries.append((STRTAB, add("strings", strings.data)))
         entries.append((STRSZ, len(strings.data)))

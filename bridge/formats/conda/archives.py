@@ -43,9 +43,7 @@ class ArchiveFile(ABC):
 
     format: ClassVar[ArchiveFormat]
 
-    def __init__(
-        self, path: Path, limits: Limits, *, filename: str, subdir: str | None, channel: str | None
-    ) -> None:
+    def __init__(self, path: Path, limits: Limits, *, filename: str, subdir: str | None, channel: str | None) -> None:
         self.filename = filename
         self._limits = limits
         self._subdir = subdir
@@ -157,9 +155,7 @@ class CondaFile(ArchiveFile):
 
     format = ArchiveFormat.CONDA
 
-    def __init__(
-        self, path: Path, limits: Limits, *, filename: str, subdir: str | None, channel: str | None
-    ) -> None:
+    def __init__(self, path: Path, limits: Limits, *, filename: str, subdir: str | None, channel: str | None) -> None:
         super().__init__(path, limits, filename=filename, subdir=subdir, channel=channel)
         self._late_info: Mapping[str, bytes] = {}
         try:

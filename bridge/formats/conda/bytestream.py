@@ -44,9 +44,7 @@ class SharedFile:
         try:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
-            raise InvalidInput(
-                Code.SOURCE, f"cannot be opened: {error.strerror or error}", subject=subject
-            ) from error
+            raise InvalidInput(Code.SOURCE, f"cannot be opened: {error.strerror or error}", subject=subject) from error
         self._lock = threading.Lock()
         self._state = self._stat()
 
@@ -254,6 +252,4 @@ class ByteStream:
         self._blocks.close()
 
     def _truncated(self) -> InvalidInput:
-        return InvalidInput(
-            Code.UNREADABLE, "the archive ends too early", subject=self._subject, field=self._field
-        )
+        return InvalidInput(Code.UNREADABLE, "the archive ends too early", subject=self._subject, field=self._field)

@@ -296,6 +296,4 @@ def _looks_like_zip(source: ByteSource) -> bool:
 
 
 def _refuse(subject: str, message: str, field: str | None = None) -> InvalidInput:
-    return InvalidInput(
-        Code.CONTAINER, message, subject=subject, field=None if field is None else printable(field)
-    )
+    return InvalidInput(Code.CONTAINER, message, subject=subject, field=None if field is None else printable(field))

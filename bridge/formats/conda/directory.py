@@ -70,9 +70,7 @@ class UnpackedDirectory:
                 content = hashlib.sha256()
                 while block := reader.read1(BLOCK):
                     content.update(block)
-                line = (
-                    f"{member.kind.value} {content.hexdigest()} {member.path}\0{member.link_target or ''}\n"
-                )
+                line = f"{member.kind.value} {content.hexdigest()} {member.path}\0{member.link_target or ''}\n"
                 sha256.update(line.encode())
                 md5.update(line.encode())
                 size += member.size

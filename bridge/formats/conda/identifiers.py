@@ -120,7 +120,5 @@ def _match(pattern: re.Pattern[str], text: object, length: int, noun: str, subje
     if not isinstance(text, str):
         raise InvalidInput(Code.BAD_METADATA, f"the {noun} is not a string", subject=subject, field=field)
     if not 0 < len(text) <= length or pattern.fullmatch(text) is None:
-        raise InvalidInput(
-            Code.BAD_IDENTIFIER, f"not a {noun}: {printable(text)!r}", subject=subject, field=field
-        )
+        raise InvalidInput(Code.BAD_IDENTIFIER, f"not a {noun}: {printable(text)!r}", subject=subject, field=field)
     return text

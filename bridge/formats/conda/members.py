@@ -182,9 +182,7 @@ class _Copies:
     Archives without hard links, which are nearly all, pay nothing.
     """
 
-    def __init__(
-        self, open_stream: Callable[[], ByteStream], limits: Limits, subject: str, field: str | None
-    ) -> None:
+    def __init__(self, open_stream: Callable[[], ByteStream], limits: Limits, subject: str, field: str | None) -> None:
         self._open_stream = open_stream
         self._limits = limits
         self._subject = subject

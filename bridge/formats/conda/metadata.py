@@ -137,18 +137,14 @@ def build_metadata(
         index=index,
         paths=paths,
         about=parse_about(files[ABOUT_PATH], limits, subject=subject) if ABOUT_PATH in files else About(),
-        entry_points=parse_entry_points(files[LINK_PATH], limits, subject=subject)
-        if LINK_PATH in files
-        else (),
+        entry_points=parse_entry_points(files[LINK_PATH], limits, subject=subject) if LINK_PATH in files else (),
         has_paths_json=has_paths_json,
         info_files=files,
         info_links=links,
     )
 
 
-def _check_agreement(
-    paths: tuple[PathEntry, ...], files: Mapping[str, bytes], limits: Limits, subject: str
-) -> None:
+def _check_agreement(paths: tuple[PathEntry, ...], files: Mapping[str, bytes], limits: Limits, subject: str) -> None:
     listed = listed_files(files, limits, subject=subject)
     if listed is None:
         return

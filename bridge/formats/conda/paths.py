@@ -71,9 +71,7 @@ def check_link(path: str, target: str, limits: Limits, *, subject: str) -> str:
     if target[0] == "/" or _DRIVE.match(target):
         raise refuse(f"a link to an absolute path: {target!r}")
     if len(target.encode()) > limits.path_length:
-        raise InvalidInput(
-            Code.LIMIT, "a link target is longer than limit path_length", subject=subject, field=path
-        )
+        raise InvalidInput(Code.LIMIT, "a link target is longer than limit path_length", subject=subject, field=path)
     depth = path.count("/")
     for part in target.split("/"):
         if part == "..":
@@ -175,9 +173,7 @@ class PathLedger:
             if target is not None:
                 hops += 1
                 if hops > _LINK_HOPS:
-                    raise InvalidInput(
-                        Code.UNSAFE_LINK, "the link never ends", subject=self._subject, field=start
-                    )
+                    raise InvalidInput(Code.UNSAFE_LINK, "the link never ends", subject=self._subject, field=start)
                 place.pop()
                 pending.extend(target.split("/")[::-1])
 
@@ -191,13 +187,9 @@ class PathLedger:
                 field=path,
             )
         if path in self._members:
-            raise InvalidInput(
-                Code.DUPLICATE, "two members share this path", subject=self._subject, field=path
-            )
+            raise InvalidInput(Code.DUPLICATE, "two members share this path", subject=self._subject, field=path)
         if len(self._members) >= self._limits.members:
-            raise InvalidInput(
-                Code.LIMIT, f"more than limit members, {self._limits.members}", subject=self._subject
-            )
+            raise InvalidInput(Code.LIMIT, f"more than limit members, {self._limits.members}", subject=self._subject)
         self._members.add(path)
         self._fold(path)
         parent = path
@@ -225,9 +217,7 @@ class PathLedger:
             raise self._clash(path, f"clashes with {other!r} where case or Unicode form does not count")
 
     def _clash(self, path: str, message: str) -> InvalidInput:
-        return InvalidInput(
-            Code.NAME_CLASH, f"the path {path!r} {message}", subject=self._subject, field=path
-        )
+        return InvalidInput(Code.NAME_CLASH, f"the path {path!r} {message}", subject=self._subject, field=path)
 
 
 def fold(path: str) -> str:

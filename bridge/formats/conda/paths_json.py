@@ -47,23 +47,18 @@ def parse_paths(data: bytes, limits: Limits, *, subject: str) -> tuple[PathEntry
     _check_count(len(entries), limits, subject, PATHS_PATH)
     seen: set[str] = set()
     return tuple(
-        _entry(document.nested(value, f"paths[{number}]"), seen, limits)
-        for number, value in enumerate(entries)
+        _entry(document.nested(value, f"paths[{number}]"), seen, limits) for number, value in enumerate(entries)
     )
 
 
-def parse_legacy_paths(
-    info_files: Mapping[str, bytes], limits: Limits, *, subject: str
-) -> tuple[PathEntry, ...]:
+def parse_legacy_paths(info_files: Mapping[str, bytes], limits: Limits, *, subject: str) -> tuple[PathEntry, ...]:
     """The entries that `info/files`, `has_prefix` and `no_link` make; hashes, sizes and links are unknown.
 
     Raises:
         InvalidInput: CB104, CB107, CB109, CB110 (no `info/files`), CB111, CB114, CB120.
     """
     if FILES_PATH not in info_files:
-        raise InvalidInput(
-            Code.MISSING_METADATA, "neither info/paths.json nor info/files is there", subject=subject
-        )
+        raise InvalidInput(Code.MISSING_METADATA, "neither info/paths.json nor info/files is there", subject=subject)
     paths = _lines(info_files, FILES_PATH, limits, subject)
     _check_count(len(paths), limits, subject, FILES_PATH)
     seen: set[str] = set()
@@ -228,6 +223,4 @@ def _check_listed(path: str, seen: set[str], limits: Limits, subject: str, field
 
 def _check_count(count: int, limits: Limits, subject: str, field: str) -> None:
     if count > limits.members:
-        raise InvalidInput(
-            Code.LIMIT, f"lists more than limit members, {limits.members}", subject=subject, field=field
-        )
+        raise InvalidInput(Code.LIMIT, f"lists more than limit members, {limits.members}", subject=subject, field=field)

@@ -78,9 +78,7 @@ class RemotePackage:
             if response.first is None or response.total is None:
                 return self._from_whole(response)
             if response.total - response.first > TAIL:
-                raise InvalidInput(
-                    Code.SOURCE, "the server sent another range than asked for", subject=self.filename
-                )
+                raise InvalidInput(Code.SOURCE, "the server sent another range than asked for", subject=self.filename)
             tail = response.read(response.total - response.first)
             source = _Ranges(self._address, response.total, response.first, tail)
         stem = self.filename.removesuffix(self.format.value)
@@ -180,9 +178,7 @@ def open_remote(url: str, *, limits: Limits = DEFAULT_LIMITS, subdir: str | None
     return RemotePackage(Address.parse(url), limits, subdir=subdir)
 
 
-def download(
-    url: str, directory: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS
-) -> Path:
+def download(url: str, directory: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
     """Fetch a package into `directory`, under its own name, whole and verified or not at all.
 
     Args:

@@ -125,9 +125,7 @@ class _Surveyor:
             raise self._mismatch(member.path, "has another SHA-256 than listed")
         return facts
 
-    def _binary(
-        self, member: Member, head: bytes, reader: PayloadReader, placeholder: bytes | None
-    ) -> FileFacts:
+    def _binary(self, member: Member, head: bytes, reader: PayloadReader, placeholder: bytes | None) -> FileFacts:
         if member.size <= SPOOL_FLOOR:
             data = head + reader.read()
             return self._inspect(member, data, hashlib.sha256(data).digest(), placeholder)
@@ -137,9 +135,7 @@ class _Surveyor:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
                 return self._inspect(member, view, digest, placeholder)
 
-    def _inspect(
-        self, member: Member, data: bytes | mmap.mmap, digest: bytes, placeholder: bytes | None
-    ) -> FileFacts:
+    def _inspect(self, member: Member, data: bytes | mmap.mmap, digest: bytes, placeholder: bytes | None) -> FileFacts:
         inspection: Inspection = inspect(data)
         occurrences: tuple[Occurrence, ...] = ()
         if placeholder is not None:

@@ -73,9 +73,7 @@ class TarMember:
     link_target: str = ""
 
 
-def read_tar(
-    stream: ByteStream, limits: Limits, *, subject: str, field: str | None = None
-) -> Iterator[TarMember]:
+def read_tar(stream: ByteStream, limits: Limits, *, subject: str, field: str | None = None) -> Iterator[TarMember]:
     """The members of an uncompressed tar archive in order.
 
     After a member with a size, the caller takes exactly that many bytes from `stream` before it asks for the
@@ -237,9 +235,7 @@ class _Reader:
                 if value.decode("latin-1") != _UTF8_CHARSET:
                     raise self._damaged("a pax header in another encoding than UTF-8")
             elif keyword not in _IGNORED_PAX and not keyword.startswith(_IGNORED_PAX_PREFIXES):
-                raise self._refuse(
-                    Code.MEMBER_TYPE, f"the pax keyword {printable(keyword)!r} is not supported"
-                )
+                raise self._refuse(Code.MEMBER_TYPE, f"the pax keyword {printable(keyword)!r} is not supported")
         return records
 
     def _name(self, header: bytes) -> str:

@@ -51,9 +51,7 @@ class Address:
         except ValueError as error:
             raise InvalidInput(Code.SOURCE, "not an address", subject=redacted(url)) from error
         if parts.scheme not in _SCHEMES:
-            raise InvalidInput(
-                Code.SOURCE, "only http, https and file addresses are read", subject=redacted(url)
-            )
+            raise InvalidInput(Code.SOURCE, "only http, https and file addresses are read", subject=redacted(url))
         if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
             raise InvalidInput(Code.SOURCE, "a file address with the name of a host", subject=redacted(url))
         if parts.scheme != "file" and not parts.hostname:
@@ -102,9 +100,7 @@ class Response:
         """
         wanted = self._length if size is None else size
         if wanted is not None and wanted > limit:
-            raise InvalidInput(
-                Code.LIMIT, f"{wanted} bytes; the limit is {limit}", subject=self._address.filename
-            )
+            raise InvalidInput(Code.LIMIT, f"{wanted} bytes; the limit is {limit}", subject=self._address.filename)
         total = 0
         while wanted is None or total < wanted:
             try:
@@ -213,9 +209,7 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
         raise kind(Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         # The text of such an error can repeat the address with its token.
-        raise InvalidInput(
-            Code.SOURCE, f"cannot be fetched: {_reason(error)}", subject=redacted(address.url)
-        ) from None
+        raise InvalidInput(Code.SOURCE, f"cannot be fetched: {_reason(error)}", subject=redacted(address.url)) from None
     with reply:
         encoding = reply.headers.get("Content-Encoding", "identity")
         if encoding != "identity":

@@ -138,9 +138,7 @@ class WheelArchive:
             if entry.flags & ~_HARMLESS_FLAGS:
                 raise self._structure("the member is encrypted, streamed or otherwise special", entry.name)
             if entry.method not in {STORED, DEFLATED}:
-                raise self._structure(
-                    f"compression method {entry.method} is not allowed in wheels", entry.name
-                )
+                raise self._structure(f"compression method {entry.method} is not allowed in wheels", entry.name)
             kind = stat.S_IFMT(entry.mode)
             if kind not in {0, stat.S_IFDIR if directory else stat.S_IFREG}:
                 raise InvalidInput(

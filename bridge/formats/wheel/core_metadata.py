@@ -356,9 +356,7 @@ def _version(headers: tuple[Header, ...], subject: str) -> Version:
         raise bad(subject, "Version", f"{text!r} is not a PEP 440 version") from error
 
 
-def _take_description(
-    headers: tuple[Header, ...], body: bytes, subject: str
-) -> tuple[tuple[Header, ...], bytes]:
+def _take_description(headers: tuple[Header, ...], body: bytes, subject: str) -> tuple[tuple[Header, ...], bytes]:
     """Move a Description header, where versions before 2.1 had it, into the body."""
     rest = tuple(header for header in headers if header[0].lower() != "description")
     if len(rest) == len(headers):

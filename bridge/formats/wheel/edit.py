@@ -84,9 +84,7 @@ def retag(source: Path, out_dir: Path, tags: frozenset[Tag]) -> tuple[Path, Whee
     return destination, digest_of(destination)
 
 
-def _rewrite(
-    archive: WheelArchive, destination: Path, replace: Mapping[str, bytes], remove: Collection[str]
-) -> None:
+def _rewrite(archive: WheelArchive, destination: Path, replace: Mapping[str, bytes], remove: Collection[str]) -> None:
     record_name = f"{archive.dist_info}/RECORD"
     record = checked_record(archive)
     for name in remove:
@@ -144,9 +142,7 @@ def _check_names(archive: WheelArchive, remove: Collection[str], added: list[str
     for name in added:
         objection = names.claim(name)
         if objection is not None:
-            raise Unrepresentable(
-                Code.COLLISION, f"{name!r} {objection.reason}", subject=archive.subject, field=name
-            )
+            raise Unrepresentable(Code.COLLISION, f"{name!r} {objection.reason}", subject=archive.subject, field=name)
 
 
 def _new_record(

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 #: groups whose entries installers turn into programs on PATH.
 SCRIPT_GROUPS: Final = frozenset({"console_scripts", "gui_scripts"})
 
-_REFERENCE: Final = re.compile(
-    r"(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+)\s*)?(?:\[(?P<extras>[^\[\]]*)\])?"
-)
+_REFERENCE: Final = re.compile(r"(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+)\s*)?(?:\[(?P<extras>[^\[\]]*)\])?")
 _EXTRA: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: a section that no file can have: entries of `[DEFAULT]` must not leak into every group.

@@ -39,9 +39,7 @@ class WheelFile:
         return format_headers(self.headers).encode("utf-8")
 
 
-def format_wheel_file(
-    *, generator: str, root_is_purelib: bool, tags: Iterable[Tag], build: str | None = None
-) -> bytes:
+def format_wheel_file(*, generator: str, root_is_purelib: bool, tags: Iterable[Tag], build: str | None = None) -> bytes:
     """A new WHEEL file, tags sorted; `generator` is one line."""
     headers = [
         ("Wheel-Version", _VERSION),

@@ -294,9 +294,7 @@ class WheelWriter:
         member.offset = self._output.position
         self._output.begin(self._growing_entry(member))
 
-    def _grow(
-        self, member: _Growing, length: int, hashed: Callable[[], object], chunk: tuple[bytes, int]
-    ) -> None:
+    def _grow(self, member: _Growing, length: int, hashed: Callable[[], object], chunk: tuple[bytes, int]) -> None:
         hashed()
         payload, crc = chunk
         self._output.append(payload)

@@ -217,11 +217,7 @@ class ZipDirectory:
                 raise self._bad("an extra field is malformed", name)
             kind, length = struct.unpack_from("<HH", data, position)
             content = data[position + 4 : position + 4 + length]
-            if (
-                len(content) < length
-                or kind == _UNICODE_PATH_EXTRA
-                or (kind == ZIP64_EXTRA and wide is not None)
-            ):
+            if len(content) < length or kind == _UNICODE_PATH_EXTRA or (kind == ZIP64_EXTRA and wide is not None):
                 raise self._bad("an extra field is malformed, repeated or gives a second name", name)
             if kind == ZIP64_EXTRA:
                 wide = content

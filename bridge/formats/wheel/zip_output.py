@@ -186,9 +186,7 @@ def _read_at(source: IO[bytes], offset: int, length: int) -> bytes:
     return source.read(length)
 
 
-def _copy_in_kernel(
-    source: IO[bytes], source_offset: int, target: IO[bytes], target_offset: int, length: int
-) -> int:
+def _copy_in_kernel(source: IO[bytes], source_offset: int, target: IO[bytes], target_offset: int, length: int) -> int:
     """Bytes copied without passing through this process; fewer than `length` where the system cannot."""
     copied = 0
     if hasattr(os, "copy_file_range"):

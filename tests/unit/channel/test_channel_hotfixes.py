@@ -76,9 +76,7 @@ def test_the_channel_wins_and_every_difference_is_recorded(pair: Any) -> None:
 
 
 def test_what_a_record_leaves_out_is_kept(pair: Any) -> None:
-    index, stated = pair(
-        record("a", license="MIT", timestamp=1_600_000_000_000, noarch="generic"), record("a")
-    )
+    index, stated = pair(record("a", license="MIT", timestamp=1_600_000_000_000, noarch="generic"), record("a"))
     fixed, losses = hotfixed(index, stated)
     assert (fixed.license, fixed.timestamp, fixed.noarch) == ("MIT", 1_600_000_000_000, Noarch.GENERIC)
     assert losses == ()
@@ -108,9 +106,7 @@ def test_a_record_of_something_else_is_refused(pair: Any, field: str, value: str
         ({"size": 8}, "size"),
     ],
 )
-def test_other_bytes_than_the_channel_means_are_refused(
-    pair: Any, stated: dict[str, Any], wrong: str | None
-) -> None:
+def test_other_bytes_than_the_channel_means_are_refused(pair: Any, stated: dict[str, Any], wrong: str | None) -> None:
     values = {"sha256": "a" * 64, "md5": "a" * 32, "size": 7, **stated}
     _, found = pair(record("a"), record("a", **values))
     origin = Origin("a-1.0-0.conda", "a" * 64, "a" * 32, 7)

@@ -140,7 +140,5 @@ def test_other_bytes_than_the_record_says_are_refused(tmp_path: Path, server: Se
         ("python", None),
     ],
 )
-def test_real_packages_say_which_distribution_they_are(
-    miniforge: Path, name: str, expected: str | None
-) -> None:
+def test_real_packages_say_which_distribution_they_are(miniforge: Path, name: str, expected: str | None) -> None:
     assert dist_name(open_channel(miniforge, subdirs=["linux-64"]), CondaName(name)) == expected

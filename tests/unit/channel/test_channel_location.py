@@ -92,9 +92,7 @@ def test_a_base_url_keeps_the_credentials_of_the_channel_and_takes_no_others() -
     assert where.base_of("noarch", "https://other:x@conda.example/d") == "https://me:secret@conda.example/d/"
 
 
-@pytest.mark.parametrize(
-    "base_url", ["../..", "/etc", "file:///etc", "https://conda.example/c", "..%2f..%2f.."]
-)
+@pytest.mark.parametrize("base_url", ["../..", "/etc", "file:///etc", "https://conda.example/c", "..%2f..%2f.."])
 def test_a_base_url_that_leaves_the_directory_is_refused(tmp_path: Path, base_url: str) -> None:
     content = document(record("a"))
     content["info"]["base_url"] = base_url

@@ -21,9 +21,7 @@ def test_records_of_both_formats_and_of_every_subdir_are_found(tmp_path: Path) -
     linux = document(record("a", "2"))
     linux["packages"] = {"a-1-0.tar.bz2": record("a", "1")}
     noarch = document(record("b", subdir="noarch", noarch="python"), subdir="noarch")
-    channel = open_channel(
-        write_channel(tmp_path, {"linux-64": linux, "noarch": noarch}), subdirs=["linux-64"]
-    )
+    channel = open_channel(write_channel(tmp_path, {"linux-64": linux, "noarch": noarch}), subdirs=["linux-64"])
     assert [r.filename for r in channel.records("a")] == ["a-1-0.tar.bz2", "a-2-0.conda"]
     assert channel.names == ("a", "b")
     assert channel.records("c") == ()
@@ -41,8 +39,7 @@ def test_records_of_both_formats_and_of_every_subdir_are_found(tmp_path: Path) -
 def test_a_file_url_is_the_same_channel_as_its_directory(tmp_path: Path) -> None:
     write_channel(tmp_path, {"noarch": document(record("a", subdir="noarch"), subdir="noarch")})
     by_path, by_text, by_url = (
-        open_channel(where, subdirs=[]).records("a")
-        for where in (tmp_path, str(tmp_path), tmp_path.as_uri() + "/")
+        open_channel(where, subdirs=[]).records("a") for where in (tmp_path, str(tmp_path), tmp_path.as_uri() + "/")
     )
     assert by_path == by_text == by_url != ()
 
@@ -58,9 +55,7 @@ def test_a_directory_without_any_repodata_is_no_channel(tmp_path: Path) -> None:
     assert caught.value.code is Code.SOURCE
 
 
-@pytest.mark.parametrize(
-    "where", ["/nonexistent-channel", "ftp://h/c", "https:///c", "file://host/c", "http://h/c?q"]
-)
+@pytest.mark.parametrize("where", ["/nonexistent-channel", "ftp://h/c", "https:///c", "file://host/c", "http://h/c?q"])
 def test_an_address_that_is_no_channel_is_refused(where: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         open_channel(where, subdirs=[])
@@ -160,9 +155,7 @@ def test_looking_up_a_file_whose_record_was_set_aside_says_so(tmp_path: Path) ->
 def test_records_of_the_third_revision_have_keys_without_extension(tmp_path: Path) -> None:
     new = document()
     new["v3"] = {
-        "conda": {
-            "a-1.0-0": record("a", "1.0", 'b[when="__linux"]', extra_depends={"g": ["c"]}, flags=["cuda"])
-        },
+        "conda": {"a-1.0-0": record("a", "1.0", 'b[when="__linux"]', extra_depends={"g": ["c"]}, flags=["cuda"])},
         "tar.bz2": {"b-1.0-0": record("b")},
         "whl": {"c-1.0-py3_none_any_0": record("c", build="py3_none_any_0", url="c.whl")},
     }

@@ -49,9 +49,7 @@ class Page(HTMLParser):
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
-    return {
-        str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()
-    }
+    return {str(p.relative_to(directory)): p.read_bytes() for p in sorted(directory.rglob("*")) if p.is_file()}
 
 
 def project_json(directory: Path, name: str) -> Any:
@@ -89,9 +87,7 @@ def test_every_wheel_is_listed_under_its_normalised_name(tmp_path: Path, make_wh
     assert document["files"][2]["url"] == "../../sub%20dir/Foo_Bar-1.10-py3-none-any.whl"
 
 
-def test_html_and_json_say_the_same_and_every_link_leads_to_the_file(
-    tmp_path: Path, make_wheel: MakeWheel
-) -> None:
+def test_html_and_json_say_the_same_and_every_link_leads_to_the_file(tmp_path: Path, make_wheel: MakeWheel) -> None:
     make_wheel("foo", "1.0+local.1", headers="Requires-Python: >=3.9\n", directory=tmp_path / "a#b?c%20d")
     make_wheel("foo", "2!1.0")
     write_index(tmp_path, yanked={"foo-2!1.0-py3-none-any.whl": "too <new>"})
@@ -142,9 +138,7 @@ def test_an_index_of_nothing_is_an_index(tmp_path: Path) -> None:
     assert Page(tmp_path / "simple" / "index.html").named("a") == []
 
 
-def test_wheels_that_cannot_be_trusted_are_reported_and_not_listed(
-    tmp_path: Path, make_wheel: MakeWheel
-) -> None:
+def test_wheels_that_cannot_be_trusted_are_reported_and_not_listed(tmp_path: Path, make_wheel: MakeWheel) -> None:
     make_wheel("good")
     (tmp_path / "damaged-1.0-py3-none-any.whl").write_bytes(b"not a zip")
     make_wheel("other", filename="renamed-1.0-py3-none-any.whl")
@@ -183,18 +177,14 @@ def test_one_file_name_stands_for_one_content(tmp_path: Path, make_wheel: MakeWh
     ]
 
 
-def test_hidden_directories_and_the_index_itself_are_not_searched(
-    tmp_path: Path, make_wheel: MakeWheel
-) -> None:
+def test_hidden_directories_and_the_index_itself_are_not_searched(tmp_path: Path, make_wheel: MakeWheel) -> None:
     make_wheel("a")
     make_wheel("b", directory=tmp_path / ".cache")
     (tmp_path / "loop").symlink_to(tmp_path)
     assert [project.name for project in write_index(tmp_path).projects] == ["a"]
 
 
-def test_variants_are_listed_with_the_release_that_they_describe(
-    tmp_path: Path, make_wheel: MakeWheel
-) -> None:
+def test_variants_are_listed_with_the_release_that_they_describe(tmp_path: Path, make_wheel: MakeWheel) -> None:
     make_wheel("foo_bar")
     make_wheel("foo_bar", filename="foo_bar-1.0-py3-none-any-cu12_mkl.whl")
     for name in ("foo_bar-1.0", "foo_bar-2.0", "foo-bar-1.0", "foo_bar"):
@@ -218,9 +208,7 @@ def test_variants_are_listed_with_the_release_that_they_describe(
 def test_yanked_files_are_marked(tmp_path: Path, make_wheel: MakeWheel) -> None:
     first, second = make_wheel("a"), make_wheel("a", "2.0")
     make_wheel("a", "3.0")
-    (tmp_path / "yanked.toml").write_text(
-        f'"{first.name}" = "breaks \\"everything\\""\n"{second.name}" = ""\n'
-    )
+    (tmp_path / "yanked.toml").write_text(f'"{first.name}" = "breaks \\"everything\\""\n"{second.name}" = ""\n')
     write_index(tmp_path)
     assert [f.get("yanked") for f in project_json(tmp_path, "a")["files"]] == [
         'breaks "everything"',
@@ -285,14 +273,10 @@ def test_a_policy_forbids_everything_but_the_style_of_the_page(tmp_path: Path, m
     write_index(tmp_path)
     for name in ("index.html", "a/index.html"):
         page = Page(tmp_path / "simple" / name)
-        [policy] = [
-            m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy"
-        ]
+        [policy] = [m["content"] for m in page.named("meta") if m.get("http-equiv") == "Content-Security-Policy"]
         style = next(text for text in page.texts if "color-scheme" in text)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        assert (
-            policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-        )
+        assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
         assert {"name": "pypi:repository-version", "content": "1.1"} in page.named("meta")
 
 
@@ -315,9 +299,7 @@ def test_nothing_that_is_not_an_index_is_replaced(tmp_path: Path, make_wheel: Ma
     assert snapshot(tmp_path) == before
 
 
-def test_a_failure_leaves_the_old_index(
-    tmp_path: Path, make_wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_leaves_the_old_index(tmp_path: Path, make_wheel: MakeWheel, monkeypatch: pytest.MonkeyPatch) -> None:
     make_wheel("a")
     write_index(tmp_path)
     before = snapshot(tmp_path)

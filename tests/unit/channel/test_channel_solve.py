@@ -28,8 +28,7 @@ def make_channel(tmp_path: Path) -> MakeChannel:
 
     def make(*records: dict[str, Any], subdir: str = "linux-64") -> Channel:
         documents = {
-            where: document(*(r for r in records if r["subdir"] == where), subdir=where)
-            for where in (subdir, "noarch")
+            where: document(*(r for r in records if r["subdir"] == where), subdir=where) for where in (subdir, "noarch")
         }
         return open_channel(write_channel(tmp_path / str(next(counter)), documents), subdirs=[subdir])
 
@@ -61,9 +60,7 @@ def test_the_closure_holds_every_requirement_and_not_the_build_itself(make_chann
 
 def test_the_exact_build_is_solved_for_though_better_ones_exist(make_channel: MakeChannel) -> None:
     channel = make_channel(record("a", "1.0", "old"), record("a", "2.0", "new"), record("old"), record("new"))
-    assert names(resolve([channel], build(channel, "a-1.0-0.conda"), subdir="linux-64")) == [
-        "old-1.0-0.conda"
-    ]
+    assert names(resolve([channel], build(channel, "a-1.0-0.conda"), subdir="linux-64")) == ["old-1.0-0.conda"]
 
 
 @pytest.mark.parametrize("version", ["1!2.0", "1.0+local.1", "2024a", "1.0_1"])
@@ -75,9 +72,7 @@ def test_versions_that_need_care_in_a_spec_are_no_trouble(make_channel: MakeChan
 
 def test_an_artifact_that_no_channel_has_is_solved_by_its_own_metadata(make_channel: MakeChannel) -> None:
     elsewhere = make_channel(record("a", "1.0", "b", constrains=["c <2"]))
-    channel = make_channel(
-        record("a", "9.0"), record("b", "1.0", "c"), record("c", "1.0"), record("c", "2.0")
-    )
+    channel = make_channel(record("a", "9.0"), record("b", "1.0", "c"), record("c", "1.0"), record("c", "2.0"))
     own = build(elsewhere, "a-1.0-0.conda").index
     assert names(resolve([channel], own, subdir="linux-64")) == ["b-1.0-0.conda", "c-1.0-0.conda"]
 
@@ -162,10 +157,7 @@ def test_the_target_platform_is_imagined_and_not_this_machine(
     channel = make_channel(
         record("a", "1.0", "b", subdir=subdir),
         record("b", build="here", subdir=subdir, depends=[virtual]),
-        *(
-            record("b", build=f"n{i}", subdir=subdir, build_number=9, depends=[o])
-            for i, o in enumerate(sorted(others))
-        ),
+        *(record("b", build=f"n{i}", subdir=subdir, build_number=9, depends=[o]) for i, o in enumerate(sorted(others))),
         subdir=subdir,
     )
     assert names(resolve([channel], build(channel, "a-1.0-0.conda"), subdir=subdir)) == ["b-1.0-here.conda"]
@@ -196,10 +188,7 @@ def test_a_gpu_and_a_newer_processor_are_imagined_only_where_the_build_needs_the
 def test_a_given_machine_replaces_the_imagined_one(make_channel: MakeChannel) -> None:
     channel = make_channel(record("a", "1.0", "__glibc >=2.28"))
     target = build(channel, "a-1.0-0.conda")
-    assert (
-        resolve([channel], target, subdir="linux-64", virtual_packages=[VirtualPackage("__glibc", "2.28")])
-        == ()
-    )
+    assert resolve([channel], target, subdir="linux-64", virtual_packages=[VirtualPackage("__glibc", "2.28")]) == ()
     with pytest.raises(Unrepresentable):
         resolve([channel], target, subdir="linux-64", virtual_packages=[VirtualPackage("__glibc", "2.17")])
 
@@ -228,9 +217,7 @@ def test_solving_works_in_threads_and_inside_a_running_loop(make_channel: MakeCh
 
 
 def test_each_spec_gives_the_best_build_that_can_be_installed(make_channel: MakeChannel) -> None:
-    channel = make_channel(
-        record("a", "1.0"), record("a", "2.0"), record("a", "3.0", "gone"), record("b", build="x")
-    )
+    channel = make_channel(record("a", "1.0"), record("a", "2.0"), record("a", "3.0", "gone"), record("b", build="x"))
     found = resolve_specs([channel], ["a", "a <2", "b[build=x]", "a ==2.0"], subdir="linux-64")
     assert names(found) == ["a-2.0-0.conda", "a-1.0-0.conda", "b-1.0-x.conda"]
 

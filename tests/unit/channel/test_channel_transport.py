@@ -9,9 +9,9 @@ import pytest
 import zstandard
 
 from bridge.channel import transport
-from bridge.formats.conda import transport as conda_transport
 from bridge.channel.repodata import open_channel
 from bridge.errors import Code, InvalidInput
+from bridge.formats.conda import transport as conda_transport
 
 from .conftest import Server, document, record, serving
 
@@ -75,9 +75,7 @@ def test_a_redirection_to_another_scheme_or_inside_is_refused(server: Server, ta
     assert caught.value.code is Code.SOURCE
 
 
-def test_a_redirection_to_another_host_carries_no_credentials(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_redirection_to_another_host_carries_no_credentials(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every host that a test can reach is an inside one, which the guard would refuse.
     monkeypatch.setattr(conda_transport, "_is_inside", lambda _host: False)
     with serving() as other:

@@ -24,9 +24,7 @@ PACKAGE = Package(
         "lib/" + "n" * 120: b"",
     }
 )
-PATCHES = st.lists(
-    st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4
-)
+PATCHES = st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4)
 
 
 def patched(data: bytes, patches: list[tuple[int, bytes]]) -> bytes:

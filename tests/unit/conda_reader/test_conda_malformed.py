@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 FORMATS = (".conda", ".tar.bz2")
 SOUND = {"lib/a": b"alpha", "lib/b": b"beta"}
 PLACEHOLDER = "/opt/anaconda1anaconda2anaconda3"
-TIGHT = Limits(
-    members=64, file_size=64 * KIB, total_size=256 * KIB, info_size=64 * KIB, metadata_size=16 * KIB
-)
+TIGHT = Limits(members=64, file_size=64 * KIB, total_size=256 * KIB, info_size=64 * KIB, metadata_size=16 * KIB)
 
 
 def read(path: Path, options: dict[str, Any]) -> None:
@@ -162,9 +160,7 @@ TAR_CASES: dict[str, tuple[str, Callable[[], Package]]] = {
     ),
     "pax-and-gnu-header": (
         "CB101",
-        payload(
-            TarEntry("p", pax_record("path", "lib/c"), b"x"), gnu_long(b"L", "lib/d"), TarEntry("lib/e", b"1")
-        ),
+        payload(TarEntry("p", pax_record("path", "lib/c"), b"x"), gnu_long(b"L", "lib/d"), TarEntry("lib/e", b"1")),
     ),
     "pax-key-twice": (
         "CB101",
@@ -182,9 +178,7 @@ TAR_CASES: dict[str, tuple[str, Callable[[], Package]]] = {
     "data-after-the-end": ("CB101", payload(bytes(1024), TarEntry("lib/c", b"hidden"))),
     "member-longer-than-archive": (
         "CB101",
-        payload(
-            TarEntry("lib/c", b"", size=10**6), files={}, paths=[{"_path": "lib/c", "path_type": "hardlink"}]
-        ),
+        payload(TarEntry("lib/c", b"", size=10**6), files={}, paths=[{"_path": "lib/c", "path_type": "hardlink"}]),
     ),
     "wrong-sha256": (
         "CB113",
@@ -195,9 +189,7 @@ TAR_CASES: dict[str, tuple[str, Callable[[], Package]]] = {
     ),
     "wrong-size": (
         "CB113",
-        payload(
-            files={"lib/a": b"alpha"}, paths=[{"_path": "lib/a", "path_type": "hardlink", "size_in_bytes": 4}]
-        ),
+        payload(files={"lib/a": b"alpha"}, paths=[{"_path": "lib/a", "path_type": "hardlink", "size_in_bytes": 4}]),
     ),
     "wrong-type": (
         "CB113",
@@ -388,9 +380,7 @@ def test_subdir_of_another_channel_is_refused(tmp_path: Path, archive: str) -> N
     assert refused(path, subdir="osx-64").code.number == "CB112"
 
 
-@pytest.mark.parametrize(
-    "filename", ["x.zip", "demo.conda", "demo-1.0.conda", "Demo-1.0-0.conda", "..-1.0-0.conda"]
-)
+@pytest.mark.parametrize("filename", ["x.zip", "demo.conda", "demo-1.0.conda", "Demo-1.0-0.conda", "..-1.0-0.conda"])
 def test_file_name_that_no_package_may_have_is_refused(tmp_path: Path, filename: str) -> None:
     path = Package(files=SOUND).write(tmp_path, filename=filename)
     assert refused(path).code.number == "CB115"
@@ -409,9 +399,7 @@ def outer(change: Callable[[list[ZipMember]], Any] = lambda _: None, **options: 
 
 
 def with_member(number: int, **changes: Any) -> Callable[[], bytes]:
-    return outer(
-        lambda members: [*members[:number], replace(members[number], **changes), *members[number + 1 :]]
-    )
+    return outer(lambda members: [*members[:number], replace(members[number], **changes), *members[number + 1 :]])
 
 
 def with_frame(change: Callable[[bytes], bytes], number: int = 1) -> Callable[[], bytes]:
@@ -563,9 +551,7 @@ LIMIT_CASES: dict[str, Callable[[], Package]] = {
     "hard-link-copies": lambda: Package(
         files={"lib/a": bytes(60 * KIB)},
         more_payload=[TarEntry(f"lib/{number}", kind=b"1", link="lib/a") for number in range(9)],
-        paths=[
-            {"_path": path, "path_type": "hardlink"} for path in ["lib/a", *(f"lib/{n}" for n in range(9))]
-        ],
+        paths=[{"_path": path, "path_type": "hardlink"} for path in ["lib/a", *(f"lib/{n}" for n in range(9))]],
     ),
     "info-size": lambda: Package(info={f"info/recipe/{number}": bytes(15 * KIB) for number in range(5)}),
     "metadata-size": lambda: Package(info={"info/about.json": b"{" + b" " * (17 * KIB) + b"}"}),

@@ -43,9 +43,7 @@ FORMATS = [".conda", ".tar.bz2"]
 FILES: dict[str, Any] = {
     "lib/libx.so.1.0": b"\x00" * 3000,
     "lib/libx.so.1": Link("libx.so.1.0"),
-    "bin/tool": File(
-        b"#!/opt/anaconda1anaconda2anaconda3/bin/python\n", 0o755, "/opt/anaconda1anaconda2anaconda3"
-    ),
+    "bin/tool": File(b"#!/opt/anaconda1anaconda2anaconda3/bin/python\n", 0o755, "/opt/anaconda1anaconda2anaconda3"),
     "lib/" + "long/" * 40 + "name": b"far away",
     "share/\u03bb": b"lambda",
     "lib/copy": HardLink("lib/libx.so.1.0"),
@@ -98,9 +96,7 @@ def test_tree_agrees_with_conda_package_handling(tmp_path: Path, archive: str) -
     conda_package_handling.api.extract(str(path), str(tree))
     with open_artifact(path) as packed, open_artifact(tree, filename=path.name) as unpacked:
         expected = sorted((name, kind, link, data) for name, kind, _, link, data in contents(packed))
-        assert (
-            sorted((name, kind, link, data) for name, kind, _, link, data in contents(unpacked)) == expected
-        )
+        assert sorted((name, kind, link, data) for name, kind, _, link, data in contents(unpacked)) == expected
         assert unpacked.metadata() == packed.metadata()
         assert unpacked.format is ArchiveFormat.DIRECTORY
 
@@ -213,9 +209,7 @@ def test_newest_index_keys_are_read(tmp_path: Path) -> None:
 
 
 def test_entry_points_are_read(tmp_path: Path) -> None:
-    link = (
-        b'{"package_metadata_version":1,"noarch":{"type":"python","entry_points":["x = a.b:c.d","y.z=e:f"]}}'
-    )
+    link = b'{"package_metadata_version":1,"noarch":{"type":"python","entry_points":["x = a.b:c.d","y.z=e:f"]}}'
     with open_artifact(make_conda(tmp_path, info={"info/link.json": link})) as artifact:
         assert artifact.metadata().entry_points == ("x = a.b:c.d", "y.z=e:f")
 

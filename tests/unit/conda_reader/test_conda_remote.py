@@ -109,9 +109,7 @@ def publish(server: Server, path: Path) -> str:
 
 @pytest.mark.parametrize("archive", [".conda", ".tar.bz2"])
 @pytest.mark.parametrize("ranges", [True, False])
-def test_remote_metadata_is_that_of_the_file(
-    tmp_path: Path, server: Server, archive: str, ranges: bool
-) -> None:
+def test_remote_metadata_is_that_of_the_file(tmp_path: Path, server: Server, archive: str, ranges: bool) -> None:
     path = make_conda(tmp_path, files={"lib/a": b"1"}, index={"depends": ["python"]}, format=archive)
     server.ranges = ranges
     url = publish(server, path)
@@ -130,12 +128,8 @@ def test_one_request_for_the_tail_is_enough(tmp_path: Path, server: Server) -> N
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (0, 2, 1)])
-def test_description_elsewhere_takes_one_more_request(
-    tmp_path: Path, server: Server, order: tuple[int, ...]
-) -> None:
-    package = Package(
-        files={"lib/a": incompressible(1 << 18)}, info={"info/recipe/x": incompressible(1 << 17)}
-    )
+def test_description_elsewhere_takes_one_more_request(tmp_path: Path, server: Server, order: tuple[int, ...]) -> None:
+    package = Package(files={"lib/a": incompressible(1 << 18)}, info={"info/recipe/x": incompressible(1 << 17)})
     members = package.zip_members()
     path = tmp_path / "demo-1.0-0.conda"
     path.write_bytes(zip_bytes([members[number] for number in order]))
@@ -155,9 +149,7 @@ def test_payload_is_never_fetched_with_the_description(tmp_path: Path, server: S
 
 
 def test_description_that_claims_to_be_huge_is_not_fetched(tmp_path: Path, server: Server) -> None:
-    package = Package(
-        files={"lib/a": incompressible(1 << 17)}, info={"info/recipe/x": incompressible(1 << 18)}
-    )
+    package = Package(files={"lib/a": incompressible(1 << 17)}, info={"info/recipe/x": incompressible(1 << 18)})
     url = publish(server, package.write(tmp_path))
     with pytest.raises(InvalidInput, match="CB109"):
         open_remote(url, limits=Limits(info_size=1 << 17)).metadata()

@@ -73,9 +73,7 @@ def test_binary_placeholders_are_found_in_memory_and_in_spooled_files(tmp_path: 
     threads = threading.active_count()
     with open_artifact(make_conda(tmp_path, files=files)) as artifact:
         facts = survey(artifact).files["bin/x"]
-    assert [(found.offset, found.text) for found in facts.occurrences] == [
-        (50, f"{PLACEHOLDER}/share".encode())
-    ]
+    assert [(found.offset, found.text) for found in facts.occurrences] == [(50, f"{PLACEHOLDER}/share".encode())]
     assert facts.content is None
     assert facts.sha256 == hashlib.sha256(data).digest()
     assert threading.active_count() == threads

@@ -15,9 +15,7 @@ from bridge.native.patcher import apply_elf_patch
 from tests.support.elf_files import Elf
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
-PATCH = ElfPatch(
-    soname="libspam-1234.so.1", needed={"libm.so.6": "libm-long-new-name.so.6"}, rpath="$ORIGIN/spam.libs"
-)
+PATCH = ElfPatch(soname="libspam-1234.so.1", needed={"libm.so.6": "libm-long-new-name.so.6"}, rpath="$ORIGIN/spam.libs")
 
 
 @pytest.fixture
@@ -108,9 +106,7 @@ def hanging(command):
 
 
 @pytest.mark.parametrize("runner", [failing, lying, silent, hanging])
-@pytest.mark.parametrize(
-    "patch", [PATCH, ElfPatch(rpath="$ORIGIN"), ElfPatch(needed={"libm.so.6": "libn.so"})]
-)
+@pytest.mark.parametrize("patch", [PATCH, ElfPatch(rpath="$ORIGIN"), ElfPatch(needed={"libm.so.6": "libn.so"})])
 def test_a_patch_that_did_not_happen_is_refused_and_the_file_left_alone(tmp_path, runner, patch):
     path = tmp_path / "libspam.so"
     data = Elf(soname="libspam.so", needed=("libm.so.6",)).make()

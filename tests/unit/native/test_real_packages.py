@@ -52,9 +52,7 @@ def wheel_of(root: Path) -> Path:
     """A wheel, valid enough for auditwheel, of everything below `root`."""
     wheel = root.with_name("spam-1.0-cp312-cp312-linux_x86_64.whl")
     info = "spam-1.0.dist-info"
-    members = {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
+    members = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
     members[f"{info}/METADATA"] = b"Metadata-Version: 2.1\nName: spam\nVersion: 1.0\n"
     members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp312-cp312-linux_x86_64\n"
     record = io.StringIO()
@@ -91,9 +89,7 @@ def test_facts_agree_with_pyelftools():
             assert not facts.rpath.shared, path
 
 
-@pytest.mark.parametrize(
-    ("package", "glibc"), PACKAGES.items(), ids=[name.partition("-")[0] for name in PACKAGES]
-)
+@pytest.mark.parametrize(("package", "glibc"), PACKAGES.items(), ids=[name.partition("-")[0] for name in PACKAGES])
 def test_a_vendored_package_stands_alone_and_gets_the_tag_that_auditwheel_shows(tmp_path, package, glibc):
     root = tmp_path / "wheel"
     modules = prefix().modules(package)

@@ -102,9 +102,7 @@ def overwritten(data: bytes, new: str) -> bytes:
 
 @pytest.mark.parametrize("new", ["$ORIGIN/../_/lib", "$ORIGIN", ""])
 def test_an_rpath_is_overwritten_and_nothing_else_changes(new):
-    data = Elf(
-        soname="libspam.so", needed=("libc.so.6",), rpath="$ORIGIN/../../..", imports=("malloc",)
-    ).make()
+    data = Elf(soname="libspam.so", needed=("libc.so.6",), rpath="$ORIGIN/../../..", imports=("malloc",)).make()
     before, after = read_elf(data), read_elf(overwritten(data, new))
     assert after.rpath is not None
     assert after.rpath.value == new

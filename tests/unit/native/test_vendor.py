@@ -18,9 +18,7 @@ POLICY = SystemPolicy.for_architecture("x86_64")
 SITE = "lib/python3.12/site-packages"
 
 
-def elf(
-    *needed: str, soname: str | None = None, rpath: str | None = "$ORIGIN/.", machine: int = 62
-) -> ElfFacts:
+def elf(*needed: str, soname: str | None = None, rpath: str | None = "$ORIGIN/.", machine: int = 62) -> ElfFacts:
     entry = None if rpath is None else RpathEntry(rpath, 0, runpath=False, shared=False)
     return ElfFacts(machine, 64, True, soname=soname, needed=needed, rpath=entry)
 
@@ -202,9 +200,7 @@ def test_what_is_needed_by_a_path_is_not_found(name):
 
 def test_two_libraries_with_one_name_are_refused():
     digests = {"lib/libfoo.so.1": b"12345678", "lib/b/libfoo.so.1": b"1234567x"}
-    files = {
-        path: PrefixFile(path, path, sha256, elf(soname="libfoo.so.1")) for path, sha256 in digests.items()
-    }
+    files = {path: PrefixFile(path, path, sha256, elf(soname="libfoo.so.1")) for path, sha256 in digests.items()}
     modules = [module("a.so", "libfoo.so.1"), module("b.so", "libfoo.so.1", rpath="$ORIGIN/../../b")]
     with pytest.raises(Unrepresentable) as caught:
         plan(modules, PrefixView(files))

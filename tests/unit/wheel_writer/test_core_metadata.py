@@ -96,19 +96,14 @@ def test_rewrite_is_stable() -> None:
         meta = parse_core_metadata(data, "x")
         once = rewrite(meta, requires_dist=[Requirement("a")], requires_python=None, license_files=[])
         again = parse_core_metadata(once, "x")
-        assert (
-            rewrite(again, requires_dist=[Requirement("a")], requires_python=None, license_files=[]) == once
-        )
+        assert rewrite(again, requires_dist=[Requirement("a")], requires_python=None, license_files=[]) == once
 
 
 def test_rewrite_drops_empty_requires_python_and_adds_new_fields_at_the_end() -> None:
     meta = parse_core_metadata(HEAD + b"Requires-Python: >=3\nKeywords: a,b\n", "x")
-    written = rewrite(
-        meta, requires_dist=[Requirement("a")], requires_python=SpecifierSet(""), license_files=["L"]
-    )
+    written = rewrite(meta, requires_dist=[Requirement("a")], requires_python=SpecifierSet(""), license_files=["L"])
     assert written == (
-        b"Metadata-Version: 2.4\nName: Demo.Pkg\nVersion: 1.0\nKeywords: a,b\n"
-        b"Requires-Dist: a\nLicense-File: L\n"
+        b"Metadata-Version: 2.4\nName: Demo.Pkg\nVersion: 1.0\nKeywords: a,b\nRequires-Dist: a\nLicense-File: L\n"
     )
 
 
@@ -131,9 +126,7 @@ def test_old_encodings_are_read_where_the_version_allows_it() -> None:
 
 def test_newer_minor_versions_keep_theirs() -> None:
     data = b"Metadata-Version: 2.5\nName: x\nVersion: 1\nImport-Name: x\n"
-    written = rewrite(
-        parse_core_metadata(data, "x"), requires_dist=[], requires_python=None, license_files=[]
-    )
+    written = rewrite(parse_core_metadata(data, "x"), requires_dist=[], requires_python=None, license_files=[])
     assert written == data
     Metadata.from_email(written, validate=True)
 
@@ -150,9 +143,7 @@ def test_newer_minor_versions_keep_theirs() -> None:
     ],
 )
 def test_fields_that_need_care(given: bytes, expected: bytes) -> None:
-    written = rewrite(
-        parse_core_metadata(HEAD + given, "x"), requires_dist=[], requires_python=None, license_files=[]
-    )
+    written = rewrite(parse_core_metadata(HEAD + given, "x"), requires_dist=[], requires_python=None, license_files=[])
     assert written == HEAD.replace(b"2.1", b"2.4") + expected
     Metadata.from_email(written, validate=True)
 

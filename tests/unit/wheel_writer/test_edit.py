@@ -58,9 +58,7 @@ def test_payload_is_copied_raw_and_record_follows(
     source = make_wheel(tmp_path, payload=PAYLOAD)
     target = tmp_path / "out.whl"
     metadata = METADATA + b"Summary: new\n"
-    rewrite_wheel(
-        source, target, replace={f"{DIST_INFO}/METADATA": metadata, f"{DIST_INFO}/variant.json": b"{}"}
-    )
+    rewrite_wheel(source, target, replace={f"{DIST_INFO}/METADATA": metadata, f"{DIST_INFO}/variant.json": b"{}"})
     before, after = raw_members(source), raw_members(target)
     assert all(after[name] == before[name] for name in (*PAYLOAD, f"{DIST_INFO}/WHEEL"))
     assert list(after) == [*list(before)[:-1], f"{DIST_INFO}/variant.json", RECORD]
@@ -127,9 +125,7 @@ def test_tags_that_no_file_name_can_say_are_a_mistake(tmp_path: Path) -> None:
         None,
         b"",
         format_record([RecordEntry("demo/__init__.py", bytes(32), 1), RecordEntry(RECORD)]),
-        format_record(
-            [*(RecordEntry.of(n, d) for n, d in PAYLOAD.items()), RecordEntry("ghost"), RecordEntry(RECORD)]
-        ),
+        format_record([*(RecordEntry.of(n, d) for n, d in PAYLOAD.items()), RecordEntry("ghost"), RecordEntry(RECORD)]),
     ],
 )
 def test_a_record_that_does_not_fit_is_refused(tmp_path: Path, record: bytes | None) -> None:
