@@ -1,4 +1,4 @@
-"""Wheels that stand alone: one file, installed without its requirements, in a Python that has loaded its own libraries."""
+"""Wheels that stand alone: one file, installed without its requirements, in a Python with libraries of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from tests.e2e.test_prefix_layout import small_repodata
 
 Converted = Callable[[Layout], tuple[Path, Report]]
 
-PRELOAD = "import ssl, sqlite3, curses, ctypes, lzma, bz2, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+#: Loads the libraries that clash most often, then runs the script that is named.
+PRELOAD = """
+import ssl, sqlite3, curses, ctypes, lzma, bz2, runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 #: project -> the conda package that it is made of, and what to run.
 ALONE = {
