@@ -9,13 +9,13 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.inputs import Input, expand
 from bridge.channel.repodata import Channel, open_channel
-from bridge.channel.staging import Staged, failed, publish
+from bridge.channel.staging import Staged, failed, publish, strictly
 from bridge.channel.variants import make_families
 from bridge.channel.workshop import Settings, Workshop
 from bridge.errors import BridgeError, Code, Unsupported
@@ -98,7 +98,6 @@ def convert(
         layout=layout,
         channels=channels,
         subdir=subdir,
-        strict=strict,
         jobs=jobs,
         compression=compression,
         overlays=overlays,
@@ -116,8 +115,12 @@ def convert(
     try:
         staged = _run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
         families, indexes = make_families(staged, lambda: _opened(settings), axes, staging)
+        if strict:
+            families = [replace(item, outcome=strictly(item.outcome)) for item in families]
         for index in indexes:
-            index.replace(directory / index.name)
+            release = index.name.removesuffix("variants.json")
+            if any(output.filename.startswith(release) for item in families for output in item.outcome.outputs):
+                index.replace(directory / index.name)
         return Report(publish(families, directory))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -133,7 +136,6 @@ def settings_for(
     layout: Layout | None,
     channels: Sequence[str | Path],
     subdir: str,
-    strict: bool,
     overlays: Sequence[Path],
     reserved_prefix: str,
     jobs: int = 1,
@@ -147,7 +149,7 @@ def settings_for(
     # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
     seen = _Seen.of(expanded, limits) if channels or len(expanded) > 1 else _Seen({}, ())
     return expanded, Settings(
-        options=Options(layout or _default_layout(texts), strict, reserved_prefix),
+        options=Options(layout or _default_layout(texts), reserved_prefix),
         channels=tuple(str(location) for location in channels),
         subdirs=tuple(dict.fromkeys((*_subdirs(subdir), *seen.subdirs))),
         overlays=tuple(overlays),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from bridge.channel.convert import internal_error, settings_for
 from bridge.channel.inspect_wheel import EMPTY, wheel_fields
-from bridge.channel.staging import failed
+from bridge.channel.staging import failed, strictly
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.mapping.names import RESERVED_PREFIX
@@ -47,7 +47,6 @@ def inspect(
         layout=layout,
         channels=channels,
         subdir=subdir,
-        strict=strict,
         overlays=overlays,
         reserved_prefix=reserved_prefix,
     )
@@ -63,7 +62,10 @@ def inspect(
         return _document(item.label, None, failed(item.label, error))
     except Exception as error:
         return _document(item.label, None, internal_error(item.label, error))
-    return _document(item.label, plan, Outcome(item.label, Status.CONVERTED, losses=plan.losses))
+    outcome = Outcome(item.label, Status.CONVERTED, losses=plan.losses)
+    if strict:
+        outcome = strictly(outcome)
+    return _document(item.label, plan if outcome.status is Status.CONVERTED else None, outcome)
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

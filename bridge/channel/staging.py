@@ -63,6 +63,20 @@ def failed(label: str, error: BridgeError) -> Outcome:
     return Outcome(label, status_of(error), error.code, str(error))
 
 
+def strictly(outcome: Outcome) -> Outcome:
+    """The outcome where losses are refusals (`--strict`): `CB308` unless all of them are harmless.
+
+    Asked only when it is clear what became of a build: a property of a variant says what a plain wheel would lose.
+    """
+    serious = [loss for loss in outcome.losses if not loss.code.harmless]
+    if outcome.status is not Status.CONVERTED or not serious:
+        return outcome
+    first = serious[0]
+    message = f"{len(serious)} losses, the first is {first.code.number}: {first.subject}: {first.detail}"
+    subject = next((output.source.filename for output in outcome.outputs), outcome.input)
+    return failed(outcome.input, Unrepresentable(Code.STRICT, message, subject=subject))
+
+
 def status_of(error: BridgeError) -> Status:
     """The status that an error gives its input."""
     match error:

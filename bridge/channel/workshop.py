@@ -31,6 +31,7 @@ from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaMetadata, CondaName, IndexJson, Noarch, Origin
 from bridge.model.payload import Survey
 from bridge.model.plan import Layout, Loss, Output, WheelPlan
+from bridge.translate.to_wheel.foreign import foreign_libraries
 from bridge.translate.to_wheel.natives import is_binary
 from bridge.translate.to_wheel.plan import plan_wheel
 from bridge.translate.to_wheel.request import Options, Request
@@ -190,9 +191,12 @@ class Workshop:
         return None
 
     def _closure(self, index: IndexJson, record: ChannelRecord | None, facts: Survey) -> PackageClosure | None:
-        """What the package needs at run time, where its binaries may need a library of it."""
-        binaries = any(is_binary(item, index.subdir) for item in facts.files.values())
-        if self._settings.options.layout is not Layout.VENDORED or not self._channels or not binaries:
+        """What the package needs at run time, where a library of it may have to come along."""
+        if self._settings.options.layout is Layout.VENDORED:
+            wanted = any(is_binary(item, index.subdir) for item in facts.files.values())
+        else:
+            wanted = bool(foreign_libraries(facts))
+        if not self._channels or not wanted:
             return None
         records = resolve(self._channels, record or index, subdir=index.subdir)
         never = (DependencyKind.INTERPRETER, DependencyKind.MUTEX, DependencyKind.VIRTUAL)

@@ -8,7 +8,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
-from bridge.errors import Code, InvalidInput, Unrepresentable
+from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.entry_points import check_script, parse_reference
 from bridge.mapping.names import NameMapper
 from bridge.mapping.platforms import platform_tags
@@ -18,6 +18,7 @@ from bridge.model.payload import FileFacts
 from bridge.model.plan import Edit, Layout, Loss, PlannedFile, WheelPlan
 from bridge.translate.to_wheel.destinations import Destinations
 from bridge.translate.to_wheel.dist_info import Identity, dist_info_members
+from bridge.translate.to_wheel.foreign import with_foreign_libraries
 from bridge.translate.to_wheel.links import plan_links
 from bridge.translate.to_wheel.members import MemberPlanner
 from bridge.translate.to_wheel.natives import (
@@ -31,7 +32,7 @@ from bridge.translate.to_wheel.package_losses import data_scheme, package_losses
 from bridge.translate.to_wheel.project import Project, identify, read_metadata
 from bridge.translate.to_wheel.request import Request
 from bridge.translate.to_wheel.requirements import requirements_of
-from bridge.translate.to_wheel.vendoring import Vendoring, left_behind, vendor
+from bridge.translate.to_wheel.vendoring import left_behind, vendor
 
 
 def plan_wheel(request: Request) -> WheelPlan:
@@ -53,13 +54,14 @@ def plan_wheel(request: Request) -> WheelPlan:
     links = plan_links(request.survey, request.index.noarch)
     native = SharedEdits(request) if request.options.layout is Layout.SHARED else _no_edits
     members = MemberPlanner(request, destinations, links, native).plan()
+    member_losses = members.losses
     requires, requirement_losses = requirements_of(request, project, mapper)
     if request.options.layout is Layout.VENDORED:
         vendoring = vendor(request, members.files, destinations.root)
         requirement_losses += tuple(left_behind(request, vendoring, mapper))
         requires = tuple(item for item in requires if not item.name.startswith(request.options.reserved_prefix))
     else:
-        vendoring = Vendoring(members.files)
+        vendoring, member_losses = with_foreign_libraries(request, members.files, members.losses, destinations)
     native_requirements = any(item.name.startswith(request.options.reserved_prefix) for item in requires)
     needs = demand(request, vendoring.files, vendoring.facts, native_requirements=native_requirements)
     python = python_tags(
@@ -90,13 +92,12 @@ def plan_wheel(request: Request) -> WheelPlan:
         *python.losses,
         *platform.losses,
         *package_losses(request),
-        *members.losses,
+        *member_losses,
         *vendoring.losses,
         *needs.losses,
         *soname_clashes(request, mapper),
         *data_scheme(request),
     )
-    _refuse_losses(request, losses)
     identity = Identity(
         tags=tags,
         requires_python=_requires_python(project, python.requires_python),
@@ -159,17 +160,6 @@ def _requires_python(project: Project, from_conda: SpecifierSet) -> SpecifierSet
 
 def _unique(*losses: Loss) -> tuple[Loss, ...]:
     return tuple(dict.fromkeys(losses))
-
-
-def _refuse_losses(request: Request, losses: tuple[Loss, ...]) -> None:
-    serious = [loss for loss in losses if not loss.code.harmless]
-    if request.options.strict and serious:
-        first = serious[0]
-        raise Unrepresentable(
-            Code.STRICT,
-            f"{len(serious)} losses, the first is {first.code.number}: {first.subject}: {first.detail}",
-            subject=request.origin.filename,
-        )
 
 
 def _without_collisions(request: Request, files: tuple[PlannedFile, ...]) -> tuple[PlannedFile, ...]:

@@ -35,8 +35,6 @@ class Options:
     """
 
     layout: Layout = Layout.VENDORED
-    #: losses become refusals.
-    strict: bool = False
     #: begins the names of packages that are no Python projects: `zstd` on PyPI is not conda's (design, section 7).
     reserved_prefix: str = RESERVED_PREFIX
 

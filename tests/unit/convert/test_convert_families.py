@@ -148,3 +148,11 @@ def test_a_user_adds_an_axis_in_an_overlay_file(tmp_path: Path) -> None:
     assert {"acme": {"engine": ["small"]}} in [
         {key: value for key, value in each.items() if key == "acme"} for each in document["variants"].values()
     ], names
+
+
+def test_strict_lets_pass_what_a_variant_says(tmp_path: Path) -> None:
+    builds = gpu_family(tmp_path / "in")
+    alone, _ = run(builds[1:2], tmp_path / "alone", strict=True)
+    assert alone["demo-1.0-cuda12_200.conda"].code is Code.STRICT
+    together, _ = run(builds, tmp_path / "together", strict=True)
+    assert {outcome.status for outcome in together.values()} == {Status.CONVERTED}
