@@ -150,6 +150,13 @@ _HARMLESS = frozenset(
 )
 
 
+def plain(text: str) -> str:
+    """`text` as a terminal only shows it: what strangers wrote may hold escape sequences. Line ends stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 class BridgeError(Exception):
     """An input that was not converted: what broke which rule, where, and what to do about it.
 
@@ -169,7 +176,7 @@ class BridgeError(Exception):
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.subject, self.field) if part)
-        return f"{self.code.number} {where + ': ' if where else ''}{self.message} ({self.code.remedy})"
+        return plain(f"{self.code.number} {where + ': ' if where else ''}{self.message} ({self.code.remedy})")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.code, self.message, self.subject, self.field)

@@ -36,6 +36,8 @@ class Limits:
     info_size: int = 256 * MIB
     #: one metadata file that is parsed (index.json, paths.json, METADATA ...).
     metadata_size: int = 64 * MIB
+    #: one file of headers (a wheel's METADATA), which costs some thirty times its size to parse.
+    headers_size: int = 4 * MIB
     #: nesting of a JSON document; real ones need 6.
     json_depth: int = 64
     #: a zstd window of 2^27 is what `--long=27` needs; larger ones cost that much memory at once.

@@ -76,7 +76,7 @@ def published_origin(origin: Origin, record: ChannelRecord | None) -> Origin:
 class PackageClosure:
     """The prefix that a package and everything that it needs would fill.
 
-    Implements `bridge.translate.to_wheel.vendoring.Closure`.
+    Implements `bridge.translate.to_wheel.closure.Closure`.
     """
 
     def __init__(

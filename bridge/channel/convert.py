@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.inputs import Input, expand
+from bridge.channel.occupied import family_in_the_way
 from bridge.channel.repodata import Channel, open_channel
 from bridge.channel.staging import Staged, failed, publish, strictly
 from bridge.channel.variants import make_families
@@ -77,11 +78,11 @@ def convert(
         out: directory, made where absent. Nothing partial is ever left in it.
         layout: None means vendored for single files and shared where a directory of packages is given.
         channels: where the artifacts and their dependencies come from, highest priority first.
-        subdir: the platform that MatchSpecs are resolved for.
+        subdir: the platform that MatchSpecs are resolved for, by conda's name (CEP 26).
         strict: losses become refusals.
         jobs: processes; for a single input, threads of the writer.
         compression: of the wheels' members.
-        overlays: the user's name mappings.
+        overlays: the user's mapping files: names, axes.
         reserved_prefix: of wheels made of packages that are no Python projects.
         limits: of what a reader accepts.
         on_outcome: called as each outcome is known (order of completion).
@@ -90,7 +91,7 @@ def convert(
         One outcome per input, in the order of the inputs.
 
     Raises:
-        InvalidInput: a channel or an overlay cannot be read; no input was looked at.
+        InvalidInput: a channel or an overlay cannot be read, or an argument is malformed; nothing was converted.
         Unsupported: nothing can be written to `out` (`CB322`).
     """
     expanded, settings = settings_for(
@@ -118,12 +119,34 @@ def convert(
         if strict:
             families = [replace(item, outcome=strictly(item.outcome)) for item in families]
         for index in indexes:
-            release = index.name.removesuffix("variants.json")
-            if any(output.filename.startswith(release) for item in families for output in item.outcome.outputs):
-                index.replace(directory / index.name)
+            families = _with_index(families, index, directory)
         return Report(publish(families, directory))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _with_index(families: Sequence[Staged], index: Path, directory: Path) -> list[Staged]:
+    """Publish a release's `-variants.json`, unless that would hide variants of it that lie there already."""
+    release = index.name.removesuffix("variants.json")
+    own = [any(output.filename.startswith(release) for output in item.outcome.outputs) for item in families]
+    why = family_in_the_way(directory / index.name, index)
+    if why is not None:
+        error = Unsupported(Code.OUTPUT_TAKEN, why, subject=index.name)
+        return [
+            Staged(failed(item.outcome.input, error)) if taken else item
+            for item, taken in zip(families, own, strict=True)
+        ]
+    if any(own):
+        _place(index, directory)
+    return list(families)
+
+
+def _place(index: Path, directory: Path) -> None:
+    try:
+        index.replace(directory / index.name)
+    except OSError as error:
+        message = f"the file cannot be put in its place: {error.strerror}"
+        raise Unsupported(Code.OUTPUT_TAKEN, message, subject=index.name) from error
 
 
 def _opened(settings: Settings) -> list[Channel]:
@@ -143,13 +166,15 @@ def settings_for(
     limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[list[Input], Settings]:
     """Expand the inputs and settle what holds for all of them; the arguments are those of `convert`."""
+    if isinstance(inputs, str | Path):
+        raise TypeError("inputs is a list of inputs, not one")
     texts = [str(item) for item in inputs]
     specs = [open_channel(location, subdirs=_subdirs(subdir)) for location in channels] if channels else []
     expanded = expand(texts, specs, parse_subdir(subdir, subject="--subdir", field=subdir))
     # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
     seen = _Seen.of(expanded, limits) if channels or len(expanded) > 1 else _Seen({}, ())
     return expanded, Settings(
-        options=Options(layout or _default_layout(texts), reserved_prefix),
+        options=Options(_default_layout(texts) if layout is None else Layout(layout), reserved_prefix),
         channels=tuple(str(location) for location in channels),
         subdirs=tuple(dict.fromkeys((*_subdirs(subdir), *seen.subdirs))),
         overlays=tuple(overlays),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import zstandard
 
 from bridge.channel import transport
-from bridge.channel.location import Location, redact
+from bridge.channel.location import Location
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import load_document
+from bridge.formats.conda.redaction import redact
 from bridge.limits import DEFAULT_LIMITS, GIB, MIB
 
 if TYPE_CHECKING:

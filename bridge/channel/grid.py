@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import rattler
 from archspec.cpu import TARGETS
 
+from bridge.channel.engine import virtual_record
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.microarchitectures import aarch64_version, family_of, x86_64_level
 from bridge.model.host import Release, VirtualPackage
@@ -142,14 +143,7 @@ def grid_of(subdir: str, specs: Iterable[str]) -> Grid:
 def _holds(matcher: rattler.MatchSpec, point: VirtualPackage | None, absent: bool) -> bool:
     if point is None:
         return absent
-    record = rattler.PackageRecord(
-        name=point.name,
-        version=point.version,
-        build=rattler.BuildString(point.build),
-        build_number=0,
-        subdir="noarch",
-    )
-    return bool(matcher.matches(record))
+    return bool(matcher.matches(virtual_record(point)))
 
 
 def _versions(name: str, specs: Sequence[str], usual: str) -> Iterator[VirtualPackage]:

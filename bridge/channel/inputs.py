@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bridge.channel.location import redact
 from bridge.channel.repodata import Channel
 from bridge.channel.solve import resolve_specs
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
+from bridge.formats.conda.redaction import redact
 from bridge.model.conda import Subdir
 
 _ARCHIVES: Final = (".conda", ".tar.bz2")
 _SCHEMES: Final = ("http://", "https://", "file://")
+#: an address, by itself or inside a MatchSpec; it may hold a password or a token.
+_ADDRESS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+://)[^\s\"'\],]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,12 @@ def expand(texts: Sequence[str], channels: Sequence[Channel], subdir: Subdir) ->
 
 def _expand(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[Input]:
     path = Path(text)
-    if text.startswith(_SCHEMES):
-        yield Input(redact(text), url=text)
+    if (address := _ADDRESS.match(text)) and address["scheme"].lower() in _SCHEMES:
+        yield Input(redact(text), url=address["scheme"].lower() + text[address.end("scheme") :])
+    elif _ADDRESS.search(text) and not path.exists():
+        shown = _ADDRESS.sub(lambda match: redact(match[0]), text)
+        message = "an input's address is of http, https or file; a MatchSpec has none, give it with --channel"
+        yield Input(shown, error=InvalidInput(Code.SOURCE, message, subject=shown))
     elif path.is_dir():
         yield from _directory(text, path)
     elif path.is_file() or text.endswith((*_ARCHIVES, ".whl")):

@@ -14,9 +14,9 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.redaction import redact
+from bridge.formats.conda.transport import is_inside
 
-#: a token of an anaconda.org-like server: `/t/<token>/` at the start of the path.
-_TOKEN = re.compile(r"/t/[^/]*(?=/|$)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -56,7 +56,8 @@ class Location:
 
         Raises:
             InvalidInput: the value is not a string, or leaves the channel's scheme, host or directory
-                (`CB119`).
+                (`CB119`). Records that were saved from a server (a local channel) may point back to it: to https
+                addresses outside this network.
         """
         here = self.subdir(subdir)
         if base_url is None:
@@ -70,6 +71,8 @@ class Location:
             same = _origin(base) == _origin(channel)
         except ValueError as error:
             raise _bad_base(self, subdir, "the value is not an address") from error
+        if channel.scheme == "file" and _is_public(base):
+            return urlunsplit(base).rstrip("/") + "/"
         if not same or base.query or base.fragment:
             raise _bad_base(self, subdir, "the value points to another scheme or host than the channel's")
         # The same host is asked as the same user, however the value is spelled.
@@ -80,6 +83,12 @@ class Location:
             if target is None or not target.resolve().is_relative_to(root.resolve()):
                 raise _bad_base(self, subdir, "the value leaves the channel's directory")
         return address
+
+
+def _is_public(base: SplitResult) -> bool:
+    """An https address that needs no credentials and is not on this machine or network."""
+    plain = not (base.query or base.fragment or "@" in base.netloc)
+    return base.scheme == "https" and plain and not is_inside(base.hostname or "")
 
 
 def locate(location: str | Path) -> Location:
@@ -114,18 +123,6 @@ def file_path(address: str) -> Path | None:
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
         return None
     return Path(url2pathname(parts.path))
-
-
-def redact(address: str) -> str:
-    """An address without user, password, `/t/<token>/`, query and fragment, fit to be shown and stored."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "(an address that cannot be parsed)"
-    if not parts.scheme:
-        return address
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, _TOKEN.sub("", parts.path, count=1), "", ""))
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from bridge.channel.document import read_document
-from bridge.channel.location import Location, locate, redact
+from bridge.channel.location import Location, locate
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import Document
 from bridge.formats.conda.identifiers import parse_filename, parse_subdir, printable
 from bridge.formats.conda.index_json import index_from_document
+from bridge.formats.conda.redaction import redact
 from bridge.limits import DEFAULT_LIMITS
 from bridge.model.conda import CondaName, IndexJson, Subdir
 
@@ -75,7 +76,6 @@ class Channel:
         self._entries: dict[CondaName, list[_Entry]] = {}
         self._names_by_filename: dict[str, CondaName] = {}
         self._parsed: dict[CondaName, tuple[ChannelRecord, ...]] = {}
-        self._names_by_digest: dict[str, CondaName] | None = None
         self._rejected: dict[tuple[str, str], InvalidInput] = {}
         for subdir in sorted(documents):
             self._add(subdir, documents[subdir])
@@ -129,19 +129,6 @@ class Channel:
             message = "several platform directories of the channel have a file of this name"
             raise InvalidInput(Code.IDENTITY, message, subject=self.url, field=filename)
         return found[0] if found else None
-
-    def by_sha256(self, sha256: str) -> ChannelRecord | None:
-        """The record with this digest (hexadecimal); None where no sound record has it."""
-        wanted = sha256.lower()
-        if self._names_by_digest is None:
-            self._names_by_digest = {
-                entry.raw["sha256"]: name
-                for name, entries in self._entries.items()
-                for entry in entries
-                if isinstance(entry.raw.get("sha256"), str)
-            }
-        name = self._names_by_digest.get(wanted)
-        return next((r for r in self.records(name) if r.sha256 == wanted), None) if name else None
 
     def _add(self, subdir: str, document: Mapping[str, Any]) -> None:
         info = _object(document, "info", self._subject(subdir))

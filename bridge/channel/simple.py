@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from bridge.channel.completed import missing_variants_files
 from bridge.channel.listing import VARIANTS_SUFFIX, ListedFile, Project, read_variants, read_wheel
 from bridge.channel.pages import project_html, project_json, root_html, root_json
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
@@ -68,6 +69,7 @@ def write_index(
 ) -> IndexReport:
     """Write `directory/simple/` from the wheels below `directory`.
 
+    Releases whose variant wheels have no `-variants.json` beside them get one, merged from the wheels' own.
     The pages are made in a hidden directory beside and moved into place when they are complete.
 
     Args:
@@ -88,6 +90,12 @@ def write_index(
     _refuse_foreign(target)
     reasons = {**_read_yanked(directory / _YANKED), **(yanked or {})}
     listed, rejected = collect(directory, below)
+    made, refused = missing_variants_files(directory, listed)
+    rejected.update(refused)
+    for path, content in made.items():
+        _replace(directory / path, content)
+    listed = [file for file in listed if str(file.path) not in refused]
+    listed += [_read(directory, path) for path in made]
     projects = _projects([replace(file, yanked=reasons.get(file.filename)) for file in listed])
     fresh = Path(tempfile.mkdtemp(prefix=f".{_SIMPLE}-", dir=directory))
     try:
@@ -154,7 +162,11 @@ def _read(directory: Path, path: PurePosixPath) -> ListedFile:
         listed, metadata = read_wheel(source, path)
     except OSError as error:
         raise InvalidInput(Code.UNREADABLE, f"cannot be read: {error.strerror}", subject=path.name) from error
-    _replace(source.with_name(f"{path.name}.metadata"), metadata)
+    beside = source.with_name(f"{path.name}.metadata")
+    try:
+        _replace(beside, metadata)
+    except IsADirectoryError as error:
+        raise Unsupported(Code.OUTPUT_TAKEN, "a directory is in the way", subject=beside.name) from error
     return listed
 
 
@@ -207,7 +219,9 @@ def _read_yanked(path: Path) -> dict[str, str]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InvalidInput(Code.SOURCE, f"cannot be read: {error.strerror}", subject=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(Code.BAD_METADATA, f"not TOML: {error}", subject=str(path)) from error
     for filename, reason in document.items():
         if not isinstance(reason, str):

@@ -9,19 +9,18 @@ Rattler's threads do not survive a fork: start worker processes with `spawn` or 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import rattler
 from rattler.exceptions import InvalidMatchSpecError, PackageNameMatcherParseError, SolverError
 
+from bridge.channel.engine import package_record, repodata, run_solver, solver_record
 from bridge.channel.repodata import Channel, ChannelRecord
 from bridge.channel.virtual import machines
 from bridge.errors import Code, InvalidInput, Unrepresentable, Unsupported
@@ -29,8 +28,8 @@ from bridge.errors import Code, InvalidInput, Unrepresentable, Unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from bridge.model.conda import IndexJson
     from bridge.model.host import VirtualPackage
-from bridge.model.conda import IndexJson
 
 #: how much of the solver's explanation is shown.
 _EXPLANATION_LINES: Final = 12
@@ -116,7 +115,7 @@ def resolve_specs(
         name = _checked_name(spec)
         matcher = rattler.MatchSpec(spec)
         offers = [offer for channel in channels for offer in _tier(channel, {name}, subdir).offers]
-        if not any(matcher.matches(_package_record(offer.index)) for offer in offers):
+        if not any(matcher.matches(package_record(offer.index)) for offer in offers):
             raise Unsupported(Code.NO_MATCH, "no record of the channels matches", subject=spec)
         names = _reach(channels, offers, subdir) | {name}
         tiers = [_tier(channel, names, subdir) for channel in channels]
@@ -196,7 +195,7 @@ def _solve(
     with _sources(tiers) as sources:
         for machine in given:
             try:
-                records = _run(spec, sources, machine)
+                records = run_solver([rattler.MatchSpec(spec)], sources, machine)
             except SolverError as error:
                 explanation = _shortened(str(error), tiers)
             else:
@@ -220,7 +219,8 @@ def _sources(tiers: Sequence[_Tier]) -> Iterator[list[rattler.SparseRepoData]]:
             for subdir in sorted({offer.index.subdir for offer in tier.offers}):
                 path = directory / f"{position}-{subdir}.json"
                 offers = [offer for offer in tier.offers if offer.index.subdir == subdir]
-                path.write_text(_repodata(subdir, offers), encoding="utf-8")
+                document = repodata(subdir, ((offer.filename, solver_record(offer.index)) for offer in offers))
+                path.write_text(json.dumps(document), encoding="utf-8")
                 source = rattler.SparseRepoData(rattler.Channel(_tier_url(position)), subdir, path)
                 stack.callback(source.close)
                 sources.append(source)
@@ -229,73 +229,6 @@ def _sources(tiers: Sequence[_Tier]) -> Iterator[list[rattler.SparseRepoData]]:
 
 def _tier_url(position: int) -> str:
     return f"https://tier-{position}.invalid/"
-
-
-def _repodata(subdir: str, offers: Iterable[_Offer]) -> str:
-    sections: dict[str, dict[str, Any]] = {"packages": {}, "packages.conda": {}}
-    for offer in offers:
-        section = "packages.conda" if offer.filename.endswith(".conda") else "packages"
-        sections[section][offer.filename] = _solver_record(offer.index)
-    return json.dumps({"info": {"subdir": subdir}, **sections, "repodata_version": 1})
-
-
-def _solver_record(index: IndexJson) -> dict[str, Any]:
-    """The fields that decide a solution, from the checked values and not from the document."""
-    record: dict[str, Any] = {
-        "name": index.name,
-        "version": index.version,
-        "build": index.build,
-        "build_number": index.build_number,
-        "subdir": index.subdir,
-        "depends": list(index.depends),
-        "constrains": list(index.constrains),
-        "track_features": list(index.track_features),
-        "extra_depends": {group: list(specs) for group, specs in index.extra_depends.items()},
-        "flags": list(index.flags),
-    }
-    if index.noarch.value is not None:
-        record["noarch"] = index.noarch.value
-    if index.timestamp is not None:
-        record["timestamp"] = index.timestamp
-    return record
-
-
-def _package_record(index: IndexJson) -> rattler.PackageRecord:
-    return rattler.PackageRecord(
-        name=index.name,
-        version=index.version,
-        build=rattler.BuildString(index.build),
-        build_number=index.build_number,
-        subdir=index.subdir,
-        flags=list(index.flags),
-    )
-
-
-def _run(
-    spec: str, sources: Sequence[rattler.SparseRepoData], machine: Sequence[VirtualPackage]
-) -> list[rattler.RepoDataRecord]:
-    async def solve() -> list[rattler.RepoDataRecord]:
-        return await rattler.solve_with_sparse_repodata(
-            [rattler.MatchSpec(spec)],
-            sources,
-            virtual_packages=[
-                rattler.GenericVirtualPackage(
-                    rattler.PackageName(package.name),
-                    rattler.Version(package.version),
-                    rattler.BuildString(package.build),
-                )
-                for package in machine
-            ],
-            channel_priority=rattler.ChannelPriority.Strict,
-        )
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(solve())
-    # The caller is a coroutine itself; a loop cannot run inside another one.
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        return executor.submit(asyncio.run, solve()).result()
 
 
 def _shortened(explanation: str, tiers: Sequence[_Tier]) -> str:

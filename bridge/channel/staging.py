@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.version import Version
 
+from bridge.channel.occupied import wheel_in_the_way
 from bridge.errors import BridgeError, Code, InvalidInput, Unrepresentable, Unsupported
 from bridge.model.conda import CondaName, IndexJson
 from bridge.model.plan import Outcome, Output, Status
@@ -116,6 +117,8 @@ def _published(item: Staged, winners: Mapping[str, tuple[Rank, Output]], directo
             return failed(item.outcome.input, error)
         destination = directory / output.filename
         if winner is output:
+            if (why := wheel_in_the_way(destination, Path(output.path))) is not None:
+                return failed(item.outcome.input, Unsupported(Code.OUTPUT_TAKEN, why, subject=output.filename))
             try:
                 Path(output.path).replace(destination)
             except OSError as reason:

@@ -7,10 +7,8 @@ package that is not given.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +18,13 @@ import rattler
 from rattler.exceptions import SolverError
 
 from bridge.channel.candidate import Candidate
+from bridge.channel.engine import package_record, repodata, run_solver, solver_record
 from bridge.channel.solve import required_name
 from bridge.channel.wellknown import WELL_KNOWN, well_known
 from bridge.errors import Code, Unrepresentable
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -129,19 +128,9 @@ class Universe:
         Raises:
             Unrepresentable: nothing can be installed (`CB307`), with the solver's explanation.
         """
-        virtual = [
-            rattler.GenericVirtualPackage(
-                rattler.PackageName(package.name), rattler.Version(package.version), rattler.BuildString(package.build)
-            )
-            for package in machine
-        ]
-
-        async def solve() -> list[rattler.RepoDataRecord]:
-            wanted = [rattler.MatchSpec(spec, strict=False) for spec in specs]
-            return await rattler.solve_with_sparse_repodata(wanted, self._sources, virtual_packages=virtual)
-
+        wanted = [rattler.MatchSpec(spec, strict=False) for spec in specs]
         try:
-            records = _finish(solve())
+            records = run_solver(wanted, self._sources, machine)
         except SolverError as error:
             explanation = " ".join(str(error).split())[:_EXPLANATION_LENGTH]
             raise Unrepresentable(Code.UNSOLVABLE, explanation, subject=", ".join(specs)) from error
@@ -167,35 +156,12 @@ class Universe:
             only: the only candidates of their name; all where empty.
         """
         left_out = {each.index.name for each in only}
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
         for (subdir, filename), candidate in self._by_place.items():
-            if candidate.index.name in left_out and candidate not in only:
-                continue
-            sections: dict[str, Any] = {"packages": {}, "packages.conda": {}}
-            document = found.setdefault(subdir, {"info": {"subdir": subdir}, **sections, "repodata_version": 1})
-            section = "packages.conda" if filename.endswith(".conda") else "packages"
-            document[section][filename] = self._record(candidate.index)
-        return dict(sorted(found.items()))
-
-    def _record(self, index: IndexJson) -> Mapping[str, Any]:
-        """The fields that decide a solution, from the checked values."""
-        record: dict[str, Any] = {
-            "name": index.name,
-            "version": index.version,
-            "build": index.build,
-            "build_number": index.build_number,
-            "subdir": index.subdir,
-            "depends": list(self.depends(index)),
-            "constrains": list(index.constrains),
-            "track_features": list(index.track_features),
-            "extra_depends": {group: list(specs) for group, specs in index.extra_depends.items()},
-            "flags": list(index.flags),
-        }
-        if index.noarch.value is not None:
-            record["noarch"] = index.noarch.value
-        if index.timestamp is not None:
-            record["timestamp"] = index.timestamp
-        return record
+            if candidate.index.name not in left_out or candidate in only:
+                record = solver_record(candidate.index, depends=self.depends(candidate.index))
+                found.setdefault(subdir, []).append((filename, record))
+        return {subdir: repodata(subdir, records) for subdir, records in sorted(found.items())}
 
     def _found(self, channel: Channel, name: str) -> tuple[Candidate, ...]:
         return tuple(
@@ -209,30 +175,12 @@ class Universe:
         return name is None or name.startswith("__") or bool(self.matching(spec))
 
     def _package(self, candidate: Candidate) -> rattler.PackageRecord:
-        index = candidate.index
-        key = f"{index.subdir}/{candidate.filename}"
+        key = f"{candidate.index.subdir}/{candidate.filename}"
         if key not in self._packages:
-            self._packages[key] = rattler.PackageRecord(
-                name=index.name,
-                version=index.version,
-                build=rattler.BuildString(index.build),
-                build_number=index.build_number,
-                subdir=index.subdir,
-                flags=list(index.flags),
-            )
+            self._packages[key] = package_record(candidate.index)
         return self._packages[key]
 
 
 def exact_spec(index: IndexJson) -> str:
     """A MatchSpec that only this build meets."""
     return f'{index.name}[version="=={index.version}",build="{index.build}",subdir="{index.subdir}"]'
-
-
-def _finish(solving: Coroutine[Any, Any, list[rattler.RepoDataRecord]]) -> list[rattler.RepoDataRecord]:
-    """Run a coroutine to its end, also where the caller is one itself."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(solving)
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        return executor.submit(asyncio.run, solving).result()

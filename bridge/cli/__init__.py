@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Final
 import click
 
 from bridge._version import __version__
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, plain
 
 #: in the order of `--help`; `bridge.cli.NAME` holds `NAME_command`.
 _COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "variant", "demo")
@@ -53,6 +54,12 @@ def run(arguments: Sequence[str] | None = None, prog_name: str | None = None) ->
         return 130
     except BridgeError as error:
         click.echo(f"error: {error}", err=True)
+        return 1
+    except OSError as error:
+        if error.filename is None:
+            traceback.print_exc()
+            return 3
+        click.echo(f"error: {plain(os.fsdecode(error.filename))}: {error.strerror}", err=True)
         return 1
     except Exception:
         traceback.print_exc()

@@ -15,7 +15,7 @@ from bridge.cli.options import (
     jobs_option,
     verbosity_options,
 )
-from bridge.cli.output import json_option, print_json
+from bridge.cli.output import json_option, print_json, say
 from bridge.formats.wheel.compression import Compression
 from bridge.model.plan import Layout, Outcome, Status
 
@@ -90,7 +90,7 @@ def _exit_code(report: Report) -> int:
 def _print(report: Report, *, quiet: bool, verbose: bool) -> None:
     for outcome in report.outcomes:
         if outcome.status is not Status.CONVERTED:
-            click.echo(f"{outcome.status.value}: {outcome.message}", err=True)
+            say(f"{outcome.status.value}: {outcome.message}", err=True)
         elif not quiet:
             _print_converted(outcome, verbose=verbose)
     if not quiet:
@@ -101,7 +101,7 @@ def _print(report: Report, *, quiet: bool, verbose: bool) -> None:
 def _print_converted(outcome: Outcome, *, verbose: bool) -> None:
     for output in outcome.outputs:
         losses = f"  ({len(outcome.losses)} losses recorded)" if outcome.losses and not verbose else ""
-        click.echo(f"{output.path}{losses}")
+        say(f"{output.path}{losses}")
     if verbose:
         for loss in outcome.losses:
-            click.echo(f"  {loss.code.number} {loss.subject}: {loss.detail}")
+            say(f"  {loss.code.number} {loss.subject}: {loss.detail}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -18,6 +19,7 @@ from bridge.channel.convert import convert
 from bridge.channel.simple import write_index
 from bridge.cli.demo_installs import Environment, install_with_pip, install_with_uv
 from bridge.cli.demo_samples import build_samples
+from bridge.cli.output import json_option, print_json
 from bridge.mapping.hosts import baseline, parse_set, with_settings
 from bridge.model.conda import Subdir
 from bridge.model.host import Host
@@ -58,25 +60,34 @@ _MACHINES: Final = (
 )
 
 
-@click.command("demo")
+@click.command("demo", short_help="Do all of it on sample packages.")
 @click.option(
     "--keep",
     type=click.Path(file_okay=False, path_type=Path),
     help="Work in this directory and leave everything there. Default: a temporary one.",
 )
-def demo_command(keep: Path | None) -> None:
+@json_option
+def demo_command(keep: Path | None, as_json: bool) -> None:
     """Build sample conda packages, convert and index them, let both sides choose, install with uv and pip."""
     if keep is not None:
         if keep.is_dir() and any(keep.iterdir()):
             raise click.UsageError(f"{keep} is not empty")
         keep.mkdir(parents=True, exist_ok=True)
-        _demo(keep)
+        _show(keep.resolve(), as_json=as_json)
         return
     with tempfile.TemporaryDirectory(prefix="conda-bridge-demo-", ignore_cleanup_errors=True) as directory:
-        _demo(Path(directory))
+        _show(Path(directory), as_json=as_json)
 
 
-def _demo(work: Path) -> None:
+def _show(work: Path, *, as_json: bool) -> None:
+    """Run the demo; with `--json` its steps go to standard error, as progress."""
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        document = _demo(work)
+    if as_json:
+        print_json(document)
+
+
+def _demo(work: Path) -> dict[str, Any]:
     channel, wheels = work / "channel", work / "wheels"
     number = count(1)
 
@@ -124,6 +135,14 @@ def _demo(work: Path) -> None:
     click.echo(f"    {_MODULE}.BACKEND is: {_backend(with_pip)}")
     _require_source("pip", with_pip, chosen[0].conda)
     click.echo(f"    {_PLAIN_PROJECT} says: {with_pip.run(_PLAIN_PROJECT)}")
+    return {
+        "schema": "conda-bridge/demo/1",
+        "machines": [
+            {"name": machine.name, "cuda": machine.cuda, "archspec": machine.archspec, "selection": each.to_json()}
+            for machine, each in zip(_MACHINES, chosen, strict=True)
+        ],
+        "installed": {"uv": with_uv.source_of(_FAMILY), "pip": with_pip.source_of(_FAMILY)},
+    }
 
 
 def _select(host: Host, channel: Path, wheels: Path) -> Selection:

@@ -34,7 +34,7 @@ def _python(_context: click.Context, _parameter: click.Parameter, value: str) ->
     return (int(match[1]), int(match[2])), f"cp{match[1]}{match[2]}t" if match[3] else None
 
 
-@click.command("host")
+@click.command("host", short_help="Show what a machine offers to conda and to wheel clients.")
 @click.option(
     "--set",
     "settings",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bridge.channel.simple import IndexReport, write_index
-from bridge.cli.output import json_option, print_json
+from bridge.cli.output import json_option, print_json, say
 from bridge.select.for_host import ForHostReport, write_for_host
 from bridge.select.host_file import read_host
 from bridge.select.intent import NO_INTENT, read_intent
@@ -15,7 +15,7 @@ from bridge.select.intent import NO_INTENT, read_intent
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("index")
+@click.command("index", short_help="Write DIRECTORY/simple/, a package index of its wheels.")
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--for-host",
@@ -81,7 +81,7 @@ def _document(report: IndexReport, made: ForHostReport | None) -> dict[str, obje
 
 def _print(report: IndexReport, made: ForHostReport | None) -> None:
     for path, error in report.rejected:
-        click.echo(f"not listed: {path}: {error}", err=True)
+        say(f"not listed: {path}: {error}", err=True)
     for release in () if made is None else made.without:
         click.echo(f"not listed: {release}: no wheel of it runs on this machine", err=True)
     for wheel in () if made is None else made.wheels:

@@ -9,7 +9,7 @@ import click
 
 from bridge.channel.inspect import inspect
 from bridge.cli.options import conversion_options
-from bridge.cli.output import json_option, print_json
+from bridge.cli.output import json_option, print_json, say
 from bridge.model.plan import Layout, Status
 
 #: every other status is 1, an input that would not be converted.
@@ -56,20 +56,22 @@ def inspect_command(
 def _print(document: dict[str, Any]) -> None:
     outcome = document["outcome"]
     if outcome["status"] != "converted":
-        click.echo(f"{outcome['status']}: {outcome['message']}", err=True)
+        say(f"{outcome['status']}: {outcome['message']}", err=True)
         return
-    click.echo(f"{document['name']} {document['version']} ({document['kind']})")
-    click.echo(f"  tags             {', '.join(document['tags'])}")
-    click.echo(f"  requires python  {document['requires_python'] or 'any'}")
+    say(f"{document['name']} {document['version']} ({document['kind']})")
+    say(f"  tags             {', '.join(document['tags'])}")
+    say(f"  requires python  {document['requires_python'] or 'any'}")
     for title, key in (("requires", "requires_dist"), ("conda depends", "depends")):
         for line in document[key]:
-            click.echo(f"  {title:<16} {line}")
+            say(f"  {title:<16} {line}")
     for group, entries in document["entry_points"].items():
         for name, reference in entries.items():
-            click.echo(f"  {group:<16} {name} = {reference}")
+            say(f"  {group:<16} {name} = {reference}")
+    if document.get("label") is not None:
+        say(f"  label            {document['label']}")
     for text in document["properties"]:
-        click.echo(f"  property         {text}")
+        say(f"  property         {text}")
     for row in document["native_files"]:
-        click.echo(f"  native file      {row['path']}  needs {', '.join(row['needed']) or 'nothing'}")
+        say(f"  native file      {row['path']}  needs {', '.join(row['needed']) or 'nothing'}")
     for loss in document["losses"]:
-        click.echo(f"  loss {loss['code']}       {loss['subject']}: {loss['detail']}")
+        say(f"  loss {loss['code']}       {loss['subject']}: {loss['detail']}")

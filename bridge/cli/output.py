@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bridge.errors import plain
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -17,5 +19,10 @@ def json_option(command: _Command) -> _Command:
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """Print one document in a form that is stable and readable."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    """Print one document in a form that is stable and readable, in ASCII: file names need not be Unicode."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line about an artifact, whose own words cannot steer the terminal."""
+    click.echo(plain(text), err=err)

@@ -29,7 +29,7 @@ def _python(_context: click.Context, _parameter: click.Parameter, value: str) ->
     return int(match[1]), int(match[2])
 
 
-@click.command("select")
+@click.command("select", short_help="Show which build conda and wheel clients take, and why.")
 @click.argument("project")
 @click.option(
     "--channel", "channels", multiple=True, required=True, metavar="CH", help="Channel (directory or address)."

@@ -33,12 +33,12 @@ _OUTPUT = click.option(
 )
 
 
-@click.group("variant")
+@click.group("variant", short_help="Make, undo and check variant wheels (PEP 825).")
 def variant_command() -> None:
     """Make wheels variants (PEP 825), undo that, and check variant metadata."""
 
 
-@variant_command.command("make")
+@variant_command.command("make", short_help="Write each WHEEL as a variant of its release.")
 @_WHEELS
 @_OUTPUT
 @click.option("--label", help="Label of the variant.  [default: null with --null]")
@@ -49,7 +49,7 @@ def variant_command() -> None:
     metavar='"NS :: FEATURE :: VALUE"',
     help="A property of the variant; may be given several times.",
 )
-@click.option("--null", "is_null", is_flag=True, help="Make the variant that has no properties.")
+@click.option("--null", "is_null", is_flag=True, help="Make the variant that has no properties; needs --providers.")
 @click.option(
     "--providers",
     "like",
@@ -76,13 +76,13 @@ def make_command(
     if label is None or is_null != (label == NULL_LABEL):
         raise click.UsageError(f"--label is needed with --property, and {NULL_LABEL!r} is the label of --null alone")
     metadata = _metadata(label, frozenset(map(_property, properties)), like)
-    fatal = [problem for problem in validate(metadata, "--property", reference=False) if problem.fatal]
+    fatal = [problem for problem in validate(metadata, "--label, --property", reference=False) if problem.fatal]
     if fatal:
         raise click.UsageError(str(fatal[0]))
     _run(context, wheels, output, lambda wheel: make_variant(wheel, output, label, metadata), as_json, "make")
 
 
-@variant_command.command("undo")
+@variant_command.command("undo", short_help="Write the plain wheel that each WHEEL was.")
 @_WHEELS
 @_OUTPUT
 @json_option
@@ -92,7 +92,7 @@ def undo_command(context: click.Context, wheels: tuple[Path, ...], output: Path,
     _run(context, wheels, output, lambda wheel: undo_variant(wheel, output), as_json, "undo")
 
 
-@variant_command.command("check")
+@variant_command.command("check", short_help="Check wheels and -variants.json files.")
 @click.argument("paths", nargs=-1, required=True, metavar="WHEEL...", type=click.Path(exists=True, path_type=Path))
 @json_option
 @click.pass_context
@@ -101,6 +101,8 @@ def check_command(context: click.Context, paths: tuple[Path, ...], as_json: bool
     from bridge.formats.wheel.variant_check import check_files  # needs more than the other two commands
 
     files = [file for path in paths for file in (path.iterdir() if path.is_dir() else (path,))]
+    if not any(file.name.endswith((".whl", "-variants.json")) for file in files):
+        raise click.UsageError(f"no wheel and no -variants.json file in {', '.join(map(str, paths))}")
     problems = check_files(files)
     if as_json:
         print_json({"schema": "conda-bridge/variant-check/1", "problems": [problem.to_json() for problem in problems]})

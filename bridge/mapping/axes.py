@@ -14,12 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
-from bridge.mapping.axes_file import AxesDocument, ChoiceAxis, Evidence, HostAxis, read_axes, read_overlay
+from bridge.mapping.axes_file import AxesDocument, ChoiceAxis, Evidence, HostAxis, read_axes
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.microarchitectures import AARCH64_VERSIONS
 from bridge.mapping.nvidia import NEWEST_DRIVER, OLDEST_DRIVER, OLDEST_GPU
-from bridge.mapping.tables import data_directory
 from bridge.mapping.version_specs import lower_bound
+from bridge.mapping.yaml_file import data_directory, read_overlay
 from bridge.model.family import Bounds, HostRequirement
 from bridge.model.plan import Loss
 from bridge.model.variant import Property

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from bridge.errors import Code, InvalidInput
-from bridge.limits import DEFAULT_LIMITS
+from bridge.mapping.yaml_file import parse_yaml
 from bridge.model.variant import PluginProvider, Property, Provider, StaticProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: the fields of a host requirement that an axis can state.
 _HOST_FIELDS: Final = frozenset({"cuda", "cuda_arch", "x86_64_level", "aarch64_version"})
@@ -90,36 +87,14 @@ class AxesDocument:
     choices: dict[str, ChoiceAxis] = field(default_factory=dict)
 
 
-def read_overlay(path: Path) -> bytes:
-    """The content of a user's file.
-
-    Raises:
-        InvalidInput: CB101 it cannot be read, CB109 it is too large.
-    """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(DEFAULT_LIMITS.metadata_size + 1)
-    except OSError as error:
-        raise InvalidInput(Code.UNREADABLE, f"cannot be read: {error.strerror}", subject=str(path)) from error
-    if len(content) > DEFAULT_LIMITS.metadata_size:
-        raise InvalidInput(Code.LIMIT, "is larger than the limit metadata_size", subject=str(path))
-    return content
-
-
 def read_axes(into: AxesDocument, content: bytes, subject: str) -> None:
     """Add the axes of a file; one of the same name is replaced and keeps its place.
 
     Raises:
         InvalidInput: CB111, it has another form.
     """
-    try:
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where is not None else ""
-        raise InvalidInput(Code.BAD_METADATA, f"is not valid YAML{line}", subject=subject) from error
     reader = _Reader(subject)
-    top = reader.mapping({} if document is None else document, "")  # other sections: bridge.mapping.tables
+    top = reader.mapping(parse_yaml(content, subject), "")  # other sections: bridge.mapping.tables
     axes = reader.mapping(top.get("axes", {}), "axes", frozenset({"host", "choices"}))
     for name, value in reader.mapping(axes.get("host", {}), "axes.host", _HOST_FIELDS).items():
         into.host[name] = reader.host(name, value, f"axes.host.{name}")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from archspec.cpu import Microarchitecture
 
 _X86_64_LEVELS: Final = {"x86_64": 1, "x86_64_v2": 2, "x86_64_v3": 3, "x86_64_v4": 4}
-HIGHEST_X86_64_LEVEL: Final = 4
 _ARM_VERSION: Final = re.compile(r"armv([0-9]+\.[0-9]+a)")
 #: what the database calls `aarch64` is Armv8-A without a minor version.
 _ARM_BASE: Final = "8a"

@@ -6,9 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
-from bridge.mapping.tables import data_directory
+from bridge.mapping.yaml_file import data_directory, parse_yaml
 from bridge.model.variant import PluginProvider, StaticProvider
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def ordered_namespaces(namespaces: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _providers() -> Mapping[str, Provider]:
-    document = yaml.safe_load(data_directory().joinpath(_FILE).read_bytes())
+    document = parse_yaml(data_directory().joinpath(_FILE).read_bytes(), _FILE)
     return MappingProxyType({namespace: _provider(entry) for namespace, entry in document["providers"].items()})
 
 

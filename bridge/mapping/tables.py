@@ -9,19 +9,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import translate
 from functools import lru_cache
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from bridge.errors import Code, InvalidInput
-from bridge.limits import DEFAULT_LIMITS
+from bridge.mapping.yaml_file import data_directory, parse_yaml, read_overlay
 from bridge.model.conda import CondaName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _CONDA_NAME = re.compile(r"_{0,2}[a-z0-9](?:[a-z0-9._-]*)")
@@ -130,7 +126,7 @@ def load_tables(overlays: Sequence[Path] = ()) -> Tables:
         InvalidInput: CB101 an overlay cannot be read, CB109 it is too large, CB111 it has another form; the
             error names the file and the key.
     """
-    return _tables(tuple((str(path), _read_overlay(path)) for path in overlays))
+    return _tables(tuple((str(path), read_overlay(path)) for path in overlays))
 
 
 @lru_cache(maxsize=8)
@@ -141,10 +137,10 @@ def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
     for name in _FILES:
         content = directory.joinpath(name).read_bytes()
         digest.update(b"%d:%b" % (len(content), content))
-        _merge(base, _document(content, name), name)
+        _merge(base, parse_yaml(content, name), name)
     for name, content in overlays:
         digest.update(b"%d:%b" % (len(content), content))
-        _merge(over, _document(content, name), name)
+        _merge(over, parse_yaml(content, name), name)
     return Tables(
         python={**base.python, **over.python},
         native=frozenset(
@@ -173,38 +169,8 @@ def _overlay(draft: _Draft) -> dict[CondaName, tuple[DependencyKind, str | None]
     return answers
 
 
-def data_directory() -> Traversable:
-    """`bridge/_mappings` of an installed package, `mappings/` of a checkout."""
-    package = resources.files("bridge")
-    installed = package.joinpath("_mappings")
-    if installed.is_dir():
-        return installed
-    return Path(__file__).resolve().parents[2] / "mappings"
-
-
-def _read_overlay(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(DEFAULT_LIMITS.metadata_size + 1)
-    except OSError as error:
-        raise InvalidInput(Code.UNREADABLE, f"cannot be read: {error.strerror}", subject=str(path)) from error
-    if len(content) > DEFAULT_LIMITS.metadata_size:
-        raise InvalidInput(Code.LIMIT, "is larger than the limit metadata_size", subject=str(path))
-    return content
-
-
-def _document(content: bytes, subject: str) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(content)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where is not None else ""
-        raise InvalidInput(Code.BAD_METADATA, f"is not valid YAML{line}", subject=subject) from error
-    return _mapping(document if document is not None else {}, subject, "")
-
-
-def _merge(draft: _Draft, document: dict[str, Any], subject: str) -> None:
-    for section, value in document.items():
+def _merge(draft: _Draft, document: Any, subject: str) -> None:
+    for section, value in _mapping(document, subject, "").items():
         match section:
             case "python":
                 for name, distribution in _mapping(value, subject, section).items():

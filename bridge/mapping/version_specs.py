@@ -64,11 +64,6 @@ class SpecifierAnswer:
     specifiers: SpecifierSet
     losses: tuple[Detail, ...] = ()
 
-    @property
-    def conflict(self) -> bool:
-        """Whether no version satisfies it (`<0a0`, which conda uses to say "never together")."""
-        return self.specifiers.is_unsatisfiable()
-
 
 def to_specifiers(text: str, *, absent: str = "") -> SpecifierAnswer:
     """Translate a conda version spec.

@@ -20,8 +20,12 @@ class Release(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine. None means absent, or not known and therefore not offered."""
+    """A machine; for example `Host(Subdir("linux-64"), cuda=Release(12, 8), glibc=Release(2, 34))`.
 
+    None means absent, or not known and therefore not offered.
+    """
+
+    #: conda's name of the platform, such as `linux-64` (CEP 26).
     subdir: Subdir
     #: highest CUDA version that the driver supports (`__cuda`, CEP 30).
     cuda: Release | None = None
@@ -29,10 +33,13 @@ class Host:
     cuda_arch: Release | None = None
     #: microarchitecture name of archspec (`__archspec`).
     archspec: str | None = None
+    #: version of the C library (`__glibc`).
     glibc: Release | None = None
-    #: kernel (`__linux`).
+    #: version of the kernel (`__linux`).
     linux: str | None = None
+    #: version of macOS (`__osx`).
     osx: Release | None = None
+    #: version of Windows (`__win`).
     win: Release | None = None
 
 

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import rattler
 
 from bridge.channel.candidate import Candidate
+from bridge.channel.engine import virtual_record
 from bridge.channel.solve import required_name
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Unrepresentable
@@ -181,16 +182,7 @@ def one_of(builds: Sequence[IndexJson]) -> str:
 
 @lru_cache(maxsize=1024)
 def _records(machine: tuple[VirtualPackage, ...]) -> tuple[rattler.PackageRecord, ...]:
-    return tuple(
-        rattler.PackageRecord(
-            name=each.name,
-            version=each.version,
-            build=rattler.BuildString(each.build),
-            build_number=0,
-            subdir="noarch",
-        )
-        for each in machine
-    )
+    return tuple(map(virtual_record, machine))
 
 
 def _is_possible(index: IndexJson, python: tuple[int, int], *, exactly: bool) -> bool:

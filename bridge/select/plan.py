@@ -34,8 +34,6 @@ class PlannedRelease:
     #: best first, as conda's solver tries them.
     builds: tuple[Build, ...]
     family: Family
-    #: (file name, why) of builds that become no wheel.
-    left_out: tuple[tuple[str, BridgeError], ...] = ()
 
     def build(self, filename: str) -> Build | None:
         """The build with a file name."""
@@ -70,12 +68,12 @@ class Planner:
             None where no build of it becomes a wheel.
 
         Raises:
-            Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB324`).
+            Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB325`).
         """
-        builds, left_out = self.builds(candidates)
+        builds, _ = self.builds(candidates)
         if not builds:
             return None
-        return release_of(builds, self.distribution(builds[0].index), self._axes, left_out)
+        return release_of(builds, self.distribution(builds[0].index), self._axes)
 
     def builds(self, candidates: Sequence[Candidate]) -> tuple[tuple[Build, ...], tuple[tuple[str, BridgeError], ...]]:
         """The builds that become wheels in the order of conda's preference, and why the others do not."""
@@ -101,16 +99,13 @@ class Planner:
         return Build(candidate.filename, candidate.index, requires, choices_of(candidate.index, self._axes), tags)
 
 
-def release_of(
-    builds: Sequence[Build], name: str, axes: Axes, left_out: Sequence[tuple[str, BridgeError]] = ()
-) -> PlannedRelease:
+def release_of(builds: Sequence[Build], name: str, axes: Axes) -> PlannedRelease:
     """The family of the builds of one release, also of several platforms together.
 
     Args:
         builds: in the order of conda's preference on each platform; not empty.
         name: of the project.
         axes: what the differences of builds mean.
-        left_out: builds that become no wheel, and why.
 
     Raises:
         Unrepresentable: see `plan_family`.
@@ -118,7 +113,7 @@ def release_of(
     version = to_pep440(builds[0].index.version).version
     pythons = {build.filename: python_and_tags(build.index, build.requires)[1] for build in builds}
     family = plan_family(builds, name=name, version=version, requires_python=pythons, axes=axes)
-    return PlannedRelease(version, tuple(builds), family, tuple(left_out))
+    return PlannedRelease(version, tuple(builds), family)
 
 
 def python_and_tags(index: IndexJson, requires: HostRequirement) -> tuple[frozenset[Tag], SpecifierSet]:

@@ -53,10 +53,13 @@ def select(
         host: the machine; this one where None.
         python: the CPython that both clients install for.
         intent: what the user wants, applied to both sides.
-        overlays: the user's mappings: names, axes.
+        overlays: the user's mapping files: names, axes.
+
+    Returns:
+        What either side takes (None where it takes nothing), whether that is the same, and why.
 
     Raises:
-        InvalidInput: a channel, the index or `project` cannot be read.
+        InvalidInput: a channel, the index, an overlay or `project` cannot be read (`CB1xx`).
         Unsupported: no channel has the project (`CB318`).
     """
     name, version = _request(project)

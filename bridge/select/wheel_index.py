@@ -23,9 +23,10 @@ from packaging.version import InvalidVersion, Version
 
 from bridge.channel import transport
 from bridge.channel.listing import VARIANTS_SUFFIX
-from bridge.channel.location import file_path, locate, redact
+from bridge.channel.location import file_path, locate
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.formats.conda.documents import load_document
+from bridge.formats.conda.redaction import redact
 from bridge.formats.conda.transport import Address, request
 from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.filename import WheelFilename, parse_wheel_filename

@@ -144,19 +144,15 @@ def ranked(release: WheelRelease, machine: WheelMachine) -> tuple[WheelOffer, ..
     return RankedRelease(release).ranked(machine)
 
 
-def usable_labels(
-    metadata: VariantMetadata, features: Sequence[SupportedFeature], labels: Iterable[str] | None = None
-) -> tuple[str, ...]:
+def usable_labels(metadata: VariantMetadata, features: Sequence[SupportedFeature]) -> tuple[str, ...]:
     """The labels whose properties are supported, best first.
 
     Args:
         metadata: of the release.
         features: what plugin providers answer; values of static providers are always supported, and a
             namespace that nobody answers for is not.
-        labels: look only at these.
     """
-    wanted = metadata.variants if labels is None else labels
-    return _sorted_labels(metadata, supported_values(metadata, features), wanted)
+    return _sorted_labels(metadata, supported_values(metadata, features), metadata.variants)
 
 
 def supported_values(metadata: VariantMetadata, features: Iterable[SupportedFeature]) -> Supported:

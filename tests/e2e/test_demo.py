@@ -27,7 +27,7 @@ def samples() -> None:
 def test_the_demo_ends_with_an_imported_variant(environment: Mapping[str, str], tmp_path: Path) -> None:
     work = tmp_path / "work"
     done = subprocess.run(
-        [sys.executable, "-m", "bridge", "demo", "--keep", work],
+        [sys.executable, "-m", "bridge", "demo", "--keep", work.name],
         # What the user has configured must not matter.
         env={**environment, "PYTHONPATH": str(ROOT), "UV_INDEX_URL": "http://127.0.0.1:9/", "PIP_NO_INDEX": "1"},
         cwd=tmp_path,

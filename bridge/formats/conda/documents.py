@@ -1,21 +1,16 @@
-"""Strict JSON: one meaning or none (RFC 8259 with unique names, I-JSON of RFC 7493)."""
+"""JSON documents of packages and channels, read strictly (`bridge.formats.strict_json`) and with typed access."""
 
 from __future__ import annotations
 
-import json
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.conda.identifiers import printable
+from bridge.formats.strict_json import NotStrict, load_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.limits import Limits
-
-_BOM: Final = b"\xef\xbb\xbf"
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class Document:
@@ -105,9 +100,6 @@ def load_document(data: bytes, limits: Limits, *, subject: str, field: str) -> D
             name, NaN and infinities, lone surrogates, too deep nesting, or anything but an object.
     """
 
-    def refuse(message: str) -> InvalidInput:
-        return InvalidInput(Code.BAD_METADATA, message, subject=subject, field=field)
-
     if len(data) > limits.metadata_size:
         raise InvalidInput(
             Code.LIMIT,
@@ -115,48 +107,10 @@ def load_document(data: bytes, limits: Limits, *, subject: str, field: str) -> D
             subject=subject,
             field=field,
         )
-    if data.startswith(_BOM):
-        raise refuse("starts with a byte order mark")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise refuse("is not UTF-8") from error
-    except RecursionError as error:
-        raise refuse(f"is nested deeper than limit json_depth, {limits.json_depth}") from error
-    except ValueError as error:
-        raise refuse(f"is not JSON: {printable(str(error))}") from error
+        value = load_strictly(data, json_depth=limits.json_depth)
+    except NotStrict as error:
+        raise InvalidInput(Code.BAD_METADATA, str(error), subject=subject, field=field) from error
     if not isinstance(value, dict):
-        raise refuse("is not a JSON object")
-    if data.count(b"{") + data.count(b"[") > limits.json_depth or b"\\u" in data:
-        _check_tree(value, limits.json_depth, refuse)
+        raise InvalidInput(Code.BAD_METADATA, "is not a JSON object", subject=subject, field=field)
     return Document(value, subject=subject, field=field)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a name occurs twice in an object")
-    return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _check_tree(value: object, depth: int, refuse: Any) -> None:
-    level: list[object] = [value]
-    for _ in range(depth + 1):
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, str):
-                if _SURROGATE.search(item):
-                    raise refuse("holds half of a surrogate pair")
-            elif isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
-            return
-        level = below
-    raise refuse(f"is nested deeper than limit json_depth, {depth}")

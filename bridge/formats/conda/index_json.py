@@ -28,6 +28,9 @@ _SPEC_LENGTH: Final = 4096
 #: 31 December 9999 in seconds: smaller timestamps were written in seconds, as clients assume too.
 _LAST_SECOND: Final = 253_402_300_799
 
+#: integers beyond it are no numbers to the solver's parser, which would refuse the whole channel.
+_LARGEST: Final = 2**63 - 1
+
 _FLAG: Final = re.compile(r"[a-z0-9_]+(?::[a-z0-9_]+)?")
 _GROUP: Final = re.compile(r"[a-z0-9_.+-]{1,64}")
 
@@ -59,7 +62,7 @@ def index_from_document(document: Document, limits: Limits) -> IndexJson:
         name=parse_name(document.require("name"), subject=subject, field=f"{field}: name"),
         version=parse_version(document.require("version"), subject=subject, field=f"{field}: version"),
         build=parse_build(document.require("build"), subject=subject, field=f"{field}: build"),
-        build_number=document.integer("build_number"),
+        build_number=_number(document, "build_number"),
         subdir=parse_subdir(document.require("subdir"), subject=subject, field=f"{field}: subdir"),
         depends=_specs(document, document.texts("depends"), "depends"),
         constrains=_specs(document, document.texts("constrains"), "constrains"),
@@ -114,10 +117,17 @@ def _features(document: Document) -> tuple[str, ...]:
     return tuple((document.text("track_features") or "").replace(",", " ").split())
 
 
+def _number(document: Document, key: str) -> int:
+    value = document.integer(key)
+    if value > _LARGEST:
+        raise document.refuse(key, "is no 64-bit number")
+    return value
+
+
 def _timestamp(document: Document) -> int | None:
     if document.raw.get("timestamp") is None:
         return None
-    value = document.integer("timestamp")
+    value = _number(document, "timestamp")
     return value * 1000 if value <= _LAST_SECOND else value
 
 

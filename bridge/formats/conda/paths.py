@@ -151,8 +151,9 @@ class PathLedger:
             self._resolve(path)
 
     def _resolve(self, start: str) -> None:
-        pending = start.split("/")[::-1]
-        place: list[str] = []
+        # No member lies behind a link, so only the last name has to be looked at.
+        *place, name = start.split("/")
+        pending = [name]
         hops = 0
         while pending:
             part = pending.pop()

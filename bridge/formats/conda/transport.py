@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.bytestream import BLOCK
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.conda.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _SCHEMES: Final = ("http", "https", "file")
 _TIMEOUT: Final = 60.0
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
-_TOKEN: Final = re.compile(r"/t/[^/]+/")
 _PARTIAL: Final = 206
 _ABSENT: Final = frozenset({404, 410})
 
@@ -138,7 +138,7 @@ class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
         refusal = None
         if new.scheme not in {old.scheme, "https"}:
             refusal = "another scheme"
-        elif "@" in new.netloc or (new.hostname != old.hostname and _is_inside(new.hostname or "")):
+        elif "@" in new.netloc or (new.hostname != old.hostname and is_inside(new.hostname or "")):
             refusal = "a host that is refused"
         if refusal is not None:
             fp.close()
@@ -150,7 +150,7 @@ class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
         return request
 
 
-def _is_inside(host: str) -> bool:
+def is_inside(host: str) -> bool:
     """True for the names and literal addresses of machines that only this one can reach."""
     if not host or host == "localhost" or host.endswith(".localhost"):
         return True
@@ -225,12 +225,5 @@ def _reason(error: BaseException) -> str:
 
 
 def redacted(url: str) -> str:
-    """An address without user, password, token and query, for messages."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "(an address)"
-    path = _TOKEN.sub("/t/<token>/", parts.path)
-    return printable(urllib.parse.urlunsplit((parts.scheme, host + port, path, "", "")))
+    """An address for messages, which say that it had a token."""
+    return printable(redact(url, mark="/t/<token>"))

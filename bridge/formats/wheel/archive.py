@@ -129,9 +129,12 @@ class WheelArchive:
     def _check(self, members: list[ArchiveMember]) -> None:
         """Names, kinds and sizes."""
         names = MemberNames()
-        total = packed = 0
+        total = packed = spelled = 0
         for member in members:
             entry, directory = member.entry, member.is_directory
+            # Every directory on the way to a member is remembered, so that deep names cost a multiple of their length.
+            spelled += len(entry.name) * entry.name.count("/")
+            self._check_length(entry, spelled)
             objection = names.claim_directory(entry.name[:-1]) if directory else names.claim(entry.name)
             if objection is not None:
                 raise self._name_error(entry.name, objection)
@@ -159,6 +162,15 @@ class WheelArchive:
             raise self._limit(f"the files have {total} bytes, more than allowed", "members")
         if total > self._limits.ratio_floor and total > self._limits.ratio * packed:
             raise self._limit(f"{packed} bytes unpack to {total}", "members")
+
+    def _check_length(self, entry: Entry, spelled: int) -> None:
+        """Bounds on one name, and on the names of all directories so far (characters)."""
+        if len(entry.encoded_name) > self._limits.path_length:
+            raise self._limit(f"a name is longer than {self._limits.path_length} bytes", entry.name[:80])
+        if any(len(part.encode("utf-8")) > self._limits.name_length for part in entry.name.split("/")):
+            raise self._limit(f"part of a name is longer than {self._limits.name_length} bytes", entry.name[:80])
+        if spelled > self._limits.info_size:
+            raise self._limit("the names of the directories are longer than allowed", "members")
 
     def _name_error(self, name: str, objection: Objection) -> InvalidInput:
         code = _PROBLEM_CODES[objection.problem]

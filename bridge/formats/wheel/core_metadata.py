@@ -103,8 +103,8 @@ class CoreMetadata:
         for value in self.get_all("Requires-Dist"):
             try:
                 requirements.append(Requirement(value))
-            except InvalidRequirement as error:
-                raise bad(self.subject, "Requires-Dist", f"{value!r} is not a requirement") from error
+            except (InvalidRequirement, RecursionError) as error:
+                raise bad(self.subject, "Requires-Dist", f"{value[:200]!r} is not a requirement") from error
         return tuple(requirements)
 
     @property

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from bridge.limits import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: Bytes read and not yet written. Enough to bridge a slow chunk; what peak memory mostly consists of.
+WINDOW: Final = 48 * MIB
+#: Content of small files that one task handles.
+BATCH: Final = 1 * MIB
+#: What a file weighs beside its content, so that many empty ones fill a batch too.
+FILE_OVERHEAD: Final = 256
 
 T = TypeVar("T")
 

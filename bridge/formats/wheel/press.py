@@ -22,8 +22,7 @@ from bridge.formats.wheel.compression import (
     crc32,
     crc32_combine,
 )
-from bridge.formats.wheel.ordered_work import OrderedWork
-from bridge.formats.wheel.writer import BATCH, FILE_OVERHEAD, WINDOW
+from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
 from bridge.formats.wheel.zip_format import DEFLATED, STORED
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from packaging.requirements import InvalidRequirement, Requirement
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.strict_json import load_strictly, shown
+from bridge.formats.strict_json import NotStrict, load_strictly, shown
 from bridge.formats.wheel import variant_schema as schema
 from bridge.model.variant import NULL_LABEL, InertProvider, PluginProvider, Property, StaticProvider, VariantMetadata
 
@@ -131,7 +131,7 @@ class _Reader:
     def read(self, data: bytes, label: str | None) -> Reading:
         try:
             document = load_strictly(data)
-        except ValueError as error:
+        except NotStrict as error:
             raise self._bad(str(error)) from error
         top = self._object(document, "", _TOP_KEYS)
         version = self._text(self._required(top, schema.SCHEMA_KEY), schema.SCHEMA_KEY)
@@ -220,7 +220,7 @@ class _Reader:
             return None
         try:
             requirement = Requirement(requires[0])
-        except InvalidRequirement:
+        except (InvalidRequirement, RecursionError):
             return None
         plain = not (requirement.extras or requirement.marker or requirement.url)
         return PluginProvider(requires[0], plugin_api) if plain else None

@@ -82,7 +82,8 @@ def parse_wheel_file(data: bytes, subject: str) -> WheelFile:
     return WheelFile(
         root_is_purelib=purelib == "true",
         tags=frozenset(tags),
-        generator=_single(headers, "Generator", subject) or "",
+        # Tools that rework a wheel add themselves; nothing depends on it.
+        generator=next((value for name, value in headers if name.lower() == "generator"), ""),
         build=_single(headers, "Build", subject),
         headers=headers,
     )

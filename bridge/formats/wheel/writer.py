@@ -11,7 +11,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.errors import Code, InvalidInput, Unrepresentable
 from bridge.formats.wheel.compression import (
@@ -25,11 +25,10 @@ from bridge.formats.wheel.compression import (
     crc32_combine,
 )
 from bridge.formats.wheel.member_names import MemberNames
-from bridge.formats.wheel.ordered_work import OrderedWork
+from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
 from bridge.formats.wheel.record import RecordEntry, format_record
 from bridge.formats.wheel.zip_format import CLASSIC, DEFLATED, STORED, Entry, Thresholds, new_entry
 from bridge.formats.wheel.zip_output import ZipOutput
-from bridge.limits import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,13 +37,6 @@ if TYPE_CHECKING:
     from typing import IO
 
     from bridge.formats.wheel.press import Pressed
-
-#: Bytes read and not yet written. Enough to bridge a slow chunk; what peak memory mostly consists of.
-WINDOW: Final = 48 * MIB
-#: Content of small files that one task handles.
-BATCH: Final = 1 * MIB
-#: What a file weighs beside its content, so that many empty ones fill a batch too.
-FILE_OVERHEAD: Final = 256
 
 
 class SupportsRead(Protocol):

@@ -227,6 +227,8 @@ class ZipDirectory:
         missing = [index for index, value in enumerate(values) if value == MAX32]
         if wide is None:
             return values, others
+        if not missing and wide == struct.pack("<2Q", *values[:2]):
+            return values, others  # some writers say the sizes twice; the same ones mislead nobody
         if len(wide) != 8 * len(missing):
             raise self._bad("the zip64 field does not hold exactly the values that do not fit", name)
         filled = list(values)

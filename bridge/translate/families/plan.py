@@ -63,7 +63,7 @@ def plan_family(
         Members sorted by file name. Machines on which the two sides differ are losses (`CB239`).
 
     Raises:
-        Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB324`).
+        Unrepresentable: two builds for the same Pythons and machines have different Requires-Python (`CB325`).
     """
     pythons = {build.filename: requires_python.get(build.filename, SpecifierSet()) for build in builds}
     builds = narrowed(builds, pythons)

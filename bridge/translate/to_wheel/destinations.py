@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from bridge.errors import Code
+from bridge.errors import Code, InvalidInput
 from bridge.model.conda import Noarch
 from bridge.model.payload import FileFacts, Nature
 from bridge.model.plan import Layout, Loss
@@ -19,7 +19,10 @@ from bridge.translate.to_wheel.scripts import ScriptKind, classify_script
 #: Written by whoever installed the project into the build prefix; a wheel must not carry them (PEP 376, PEP 610).
 _INSTALLER_FILES: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "RECORD.jws", "RECORD.p7s"})
 #: Rewritten by the bridge.
-_REWRITTEN: Final = frozenset({"METADATA", "WHEEL", "entry_points.txt"})
+_REWRITTEN: Final = frozenset({"METADATA", "WHEEL", "entry_points.txt", "variant.json"})
+#: What these hold at the root of a wheel is for the installer: metadata of the one project, and files for any place of
+#: an environment, programs among them.
+_INSTALLERS_OWN: Final = (".dist-info", ".data")
 #: What setuptools keeps for itself in an `.egg-info`; the empty name is an `.egg-info` that is a file.
 _EGG_FILES: Final = frozenset(
     {"", "PKG-INFO", "SOURCES.txt", "not-zip-safe", "zip-safe", "dependency_links.txt", "requires.txt"}
@@ -67,6 +70,8 @@ class Destinations:
         self._project = project
         self._stem = stem
         self._layout = request.options.layout
+        own = project.metadata
+        self._license_files = frozenset[str]() if own is None else frozenset(own.license_files)
         self.root = mirror_root(self._layout, stem.partition("-")[0])
 
     def of(self, name: str, facts: FileFacts) -> Destination:
@@ -74,6 +79,7 @@ class Destinations:
 
         Raises:
             Unrepresentable: it would replace the interpreter (`CB312`).
+            InvalidInput: an installer would take it for something else than a file in site-packages (`CB121`).
         """
         place = place_of(name, self._request.index.noarch)
         match place.area:
@@ -115,6 +121,14 @@ class Destinations:
             return Destination(dropped=Dropped.METADATA)
         if directory == self._project.info_directory:
             return self._in_own_metadata(rest, egg=directory.endswith(".egg-info"))
+        if directory.casefold().endswith(_INSTALLERS_OWN):
+            raise InvalidInput(
+                Code.BAD_DIST_INFO,
+                "installers would not put the file there: such a directory holds a project's METADATA, "
+                "or tells them what to put elsewhere",
+                subject=self._request.origin.filename,
+                field=name,
+            )
         if relative.endswith(".pyc") and self._layout is Layout.VENDORED and self._has_source(name):
             return Destination(dropped=Dropped.COMPILED)
         loss = None
@@ -125,8 +139,7 @@ class Destinations:
     def _in_own_metadata(self, rest: str, *, egg: bool) -> Destination:
         if rest in _INSTALLER_FILES | _REWRITTEN or (egg and rest in _EGG_FILES):
             return Destination(dropped=Dropped.METADATA)
-        own = self._project.metadata
-        if own is not None and rest in own.license_files:  # PEP 639 moved them; older metadata has them beside METADATA
+        if rest in self._license_files:  # PEP 639 moved them; older metadata has them beside METADATA
             rest = f"licenses/{rest}"
         return Destination(f"{self._stem}.dist-info/{rest}")
 

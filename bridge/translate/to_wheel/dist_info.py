@@ -83,11 +83,16 @@ def _kept(request: Request, path: str, directory: str) -> PlannedFile:
 def _licenses(request: Request, directory: str, taken: set[str]) -> Mapping[str, tuple[str, bytes]]:
     """Member name -> (path, content) of the licence files that the conda package came with (PEP 639)."""
     licenses: dict[str, tuple[str, bytes]] = {}
+    used = {target.casefold() for target in taken}
     for path, data in sorted(request.metadata.info_files.items()):
         if path.startswith(_LICENSES):
             name = path.removeprefix(_LICENSES)
             target = f"{directory}/licenses/{name}"
-            licenses[f"{directory}/licenses/conda/{name}" if target in taken else target] = (path, data)
+            while target.casefold() in used:
+                name = f"conda/{name}"
+                target = f"{directory}/licenses/{name}"
+            used.add(target.casefold())
+            licenses[target] = (path, data)
     return licenses
 
 

@@ -41,9 +41,9 @@ def _parse(text: str, subject: str) -> Iterator[Requirement]:
             requirement = Requirement(line)
             own = () if requirement.marker is None else (str(requirement.marker),)
             requirement.marker = _all((*own, *markers))
-        except (InvalidRequirement, InvalidMarker) as error:
+        except (InvalidRequirement, InvalidMarker, RecursionError) as error:
             raise InvalidInput(
-                Code.BAD_DIST_INFO, f"{line!r} is not a requirement", subject=subject, field="requires.txt"
+                Code.BAD_DIST_INFO, f"{line[:200]!r} is not a requirement", subject=subject, field="requires.txt"
             ) from error
         yield requirement
 

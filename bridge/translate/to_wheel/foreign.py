@@ -67,7 +67,5 @@ def with_foreign_libraries(
         origins[member] = (found.provider, found.sha256.hex())
         detail = f"link to {request.survey.symlinks[link]} became a copy of {found.path} of {found.provider}"
         copied[link] = Loss(Code.SYMLINK, link, detail)
-    remaining = tuple(
-        loss for loss in losses if not (loss.code is Code.FOREIGN_LINK and loss.subject in copied)
-    )
+    remaining = tuple(loss for loss in losses if not (loss.code is Code.FOREIGN_LINK and loss.subject in copied))
     return Vendoring((*files, *added), facts, origins), (*remaining, *copied.values())

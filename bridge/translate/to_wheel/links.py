@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from bridge.errors import Code, InvalidInput
@@ -47,17 +49,19 @@ def plan_links(survey: Survey, noarch: Noarch) -> LinkPlan:
     for link in sorted(survey.symlinks):
         planner.add(link)
     copies = {path: tuple(names) for path, names in planner.copies.items()}
-    _check_size(copies, survey)
     return LinkPlan(planner.renamed, copies, tuple(planner.losses))
 
 
-@dataclass(slots=True)
+@dataclass
 class _LinkPlanner:
     survey: Survey
     noarch: Noarch
     renamed: dict[str, str] = field(default_factory=dict)
     copies: dict[str, list[str]] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
+    #: number and size of the copies so far.
+    count: int = 0
+    size: int = 0
 
     def add(self, link: str) -> None:
         target = resolve(link, self.survey)
@@ -67,11 +71,11 @@ class _LinkPlanner:
             self._drop(Code.FOREIGN_LINK, link, "it leads in a circle")
         elif facts is not None:
             self._add_file(link, target, library_name(facts), keep=in_site_packages)
-        elif not _is_directory(target, self.survey):
+        elif not self._is_directory(target):
             self._drop(Code.FOREIGN_LINK, link, "it leads to a file of another package")
         elif in_site_packages and not f"{link}/".startswith(f"{target}/"):
-            for path, below in _below(target, self.survey):
-                self.copies.setdefault(path, []).append(f"{link}/{below}")
+            for path, below in self._below(target):
+                self._copy(path, f"{link}/{below}")
         else:
             self._drop(Code.SYMLINK, link, "it leads to a directory, whose files are in the wheel once")
 
@@ -79,11 +83,11 @@ class _LinkPlanner:
         directory, name = posixpath.split(link)
         beside = directory == posixpath.dirname(target)
         if keep or soname is None:
-            self.copies.setdefault(target, []).append(link)
+            self._copy(target, link)
         elif name == soname and beside and target not in self.renamed:
             self.renamed[target] = link
         elif name == soname or not self._has_soname(target, soname):
-            self.copies.setdefault(target, []).append(link)
+            self._copy(target, link)
         else:
             self._drop(Code.SYMLINK, link, f"the library is kept as {soname}")
 
@@ -91,6 +95,47 @@ class _LinkPlanner:
         """Whether a library lies, by itself or by a link beside it, where the loader looks for it."""
         wanted = posixpath.join(posixpath.dirname(target), soname)
         return wanted == target or wanted in self.survey.symlinks
+
+    def _copy(self, path: str, name: str) -> None:
+        """A link costs a package nothing and a wheel a whole file, so copies are bounded like a package's own files."""
+        self.copies.setdefault(path, []).append(name)
+        self.count += 1
+        self.size += self.survey.files[path].member.size
+        if self.count > DEFAULT_LIMITS.members or self.size > DEFAULT_LIMITS.total_size:
+            raise InvalidInput(
+                Code.LIMIT,
+                f"its links stand for {self.count} files of {self.size} bytes and more; "
+                "see limits members and total_size",
+            )
+
+    def _is_directory(self, path: str) -> bool:
+        return path in self._empty or next(self._below(path), None) is not None
+
+    def _below(self, directory: str) -> Iterator[tuple[str, str]]:
+        """`(real path, path below the directory)` of the files in a directory, links to files among them."""
+        start = f"{directory}/"
+        for place in range(bisect_left(self._names, start), len(self._names)):
+            name = self._names[place]
+            if not name.startswith(start):
+                break
+            yield self._ends[name], name.removeprefix(start)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(self._ends)
+
+    @cached_property
+    def _ends(self) -> Mapping[str, str]:
+        """Every name of a file -> its real path."""
+        ends = {path: path for path in self.survey.files}
+        for link in self.survey.symlinks:
+            if (target := resolve(link, self.survey)) in self.survey.files and target is not None:
+                ends[link] = target
+        return ends
+
+    @cached_property
+    def _empty(self) -> frozenset[str]:
+        return frozenset(self.survey.empty_directories)
 
     def _drop(self, code: Code, link: str, why: str) -> None:
         self.losses.append(Loss(code, link, f"link to {self.survey.symlinks[link]} dropped: {why}"))
@@ -122,35 +167,11 @@ def library_name(facts: FileFacts) -> str | None:
 
 
 def _first_link(path: str, survey: Survey) -> tuple[str, str] | None:
-    parts = path.split("/")
-    for end in range(1, len(parts) + 1):
-        prefix = "/".join(parts[:end])
-        if prefix in survey.symlinks:
-            return prefix, "/".join(parts[end:])
+    end = 0
+    while end < len(path):
+        end = path.find("/", end + 1)
+        if end < 0:
+            end = len(path)
+        if path[:end] in survey.symlinks:
+            return path[:end], path[end + 1 :]
     return None
-
-
-def _is_directory(path: str, survey: Survey) -> bool:
-    return path in survey.empty_directories or next(_below(path, survey), None) is not None
-
-
-def _below(directory: str, survey: Survey) -> Iterator[tuple[str, str]]:
-    """`(real path, path below the directory)` of the files in a directory, links to files among them."""
-    start = f"{directory}/"
-    for path in survey.order:
-        if path.startswith(start):
-            yield path, path.removeprefix(start)
-    for link in sorted(survey.symlinks):
-        if link.startswith(start) and (target := resolve(link, survey)) in survey.files and target is not None:
-            yield target, link.removeprefix(start)
-
-
-def _check_size(copies: Mapping[str, tuple[str, ...]], survey: Survey) -> None:
-    """A link costs a package nothing and a wheel a whole file, so copies are bounded like a package's own files."""
-    count = sum(len(names) for names in copies.values())
-    size = sum(len(names) * survey.files[path].member.size for path, names in copies.items())
-    if count > DEFAULT_LIMITS.members or size > DEFAULT_LIMITS.total_size:
-        raise InvalidInput(
-            Code.LIMIT,
-            f"its links stand for {count} files of {size} bytes together; see limits members and total_size",
-        )

@@ -9,13 +9,14 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.wheel.entry_points import check_script, parse_reference
+from bridge.formats.wheel.entry_points import SCRIPT_GROUPS, check_script, parse_reference
+from bridge.limits import DEFAULT_LIMITS
 from bridge.mapping.names import NameMapper
 from bridge.mapping.platforms import platform_tags
 from bridge.mapping.python import python_tags
 from bridge.model.conda import PathEntry
 from bridge.model.payload import FileFacts
-from bridge.model.plan import Edit, Layout, Loss, PlannedFile, WheelPlan
+from bridge.model.plan import Edit, Layout, Loss, PlannedFile, WheelPlan, compress_tags
 from bridge.translate.to_wheel.destinations import Destinations
 from bridge.translate.to_wheel.dist_info import Identity, dist_info_members
 from bridge.translate.to_wheel.foreign import with_foreign_libraries
@@ -32,6 +33,7 @@ from bridge.translate.to_wheel.package_losses import data_scheme, package_losses
 from bridge.translate.to_wheel.project import Project, identify, read_metadata
 from bridge.translate.to_wheel.request import Request
 from bridge.translate.to_wheel.requirements import requirements_of
+from bridge.translate.to_wheel.scripts import refuse_interpreter
 from bridge.translate.to_wheel.vendoring import left_behind, vendor
 
 
@@ -107,6 +109,7 @@ def plan_wheel(request: Request) -> WheelPlan:
         losses=losses,
         vendored=vendoring.origins,
     )
+    _check_filename(stem, tags, request)
     extra = dist_info_members(request, project, members, identity, f"{stem}.dist-info")
     return WheelPlan(
         origin=request.origin,
@@ -145,6 +148,9 @@ def _entry_points(request: Request, project: Project) -> Project:
             detail = f"entry_points.txt says {other}, link.json says {reference}; link.json was followed"
             losses.append(Loss(Code.ENTRY_POINT, name, detail))
         groups["console_scripts"][name] = reference
+    for group in sorted(SCRIPT_GROUPS & groups.keys()):
+        for name in groups[group]:
+            refuse_interpreter(name, request.origin.filename)
     return replace(project, entry_points=groups, losses=(*project.losses, *losses))
 
 
@@ -156,6 +162,16 @@ def _requires_python(project: Project, from_conda: SpecifierSet) -> SpecifierSet
     if own.to_range().is_subset(from_conda.to_range()):
         return own
     return own & from_conda
+
+
+def _check_filename(stem: str, tags: frozenset[Tag], request: Request) -> None:
+    """Name and version of METADATA have no bounds of their own, but no file system has room for all of them."""
+    if len(stem) + len(compress_tags(tags)) + len("-.whl") > DEFAULT_LIMITS.name_length:
+        raise InvalidInput(
+            Code.LIMIT,
+            f"the wheel's name would be longer than limit name_length, {DEFAULT_LIMITS.name_length} characters",
+            subject=request.origin.filename,
+        )
 
 
 def _unique(*losses: Loss) -> tuple[Loss, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from packaging.utils import is_normalized_name
 
@@ -13,9 +13,7 @@ from bridge.mapping.tables import Tables
 from bridge.model.conda import CondaMetadata, IndexJson, Origin
 from bridge.model.payload import Survey
 from bridge.model.plan import Layout, Loss
-
-if TYPE_CHECKING:
-    from bridge.translate.to_wheel.vendoring import Closure
+from bridge.translate.to_wheel.closure import Closure
 
 #: Stands for the build prefix where a path has to stay absolute. Root owns /opt, so no ordinary user can create it
 #: and lay files there for a program to find (design, section 6).

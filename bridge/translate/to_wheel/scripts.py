@@ -35,14 +35,24 @@ class Script:
     loss: Loss | None = None
 
 
+def refuse_interpreter(name: str, subject: str) -> None:
+    """Refuse a program that would replace the interpreter.
+
+    Raises:
+        Unrepresentable: `CB312`.
+    """
+    if _INTERPRETER.fullmatch(name):
+        message = f"the program {name} would replace the Python interpreter"
+        raise Unrepresentable(Code.REPLACES_PYTHON, message, subject=subject)
+
+
 def classify_script(path: str, name: str, facts: FileFacts, entry_points: Mapping[str, Mapping[str, str]]) -> Script:
     """Tell what kind of program `path` is.
 
     Raises:
         Unrepresentable: it would replace the interpreter (`CB312`).
     """
-    if _INTERPRETER.fullmatch(name):
-        raise Unrepresentable(Code.REPLACES_PYTHON, "the file would replace the Python interpreter", subject=path)
+    refuse_interpreter(name, path)
     programs = {**entry_points.get("console_scripts", {}), **entry_points.get("gui_scripts", {})}
     launcher = re.sub(r"(?:-script\.pyw?|\.exe)$", "", name)
     content = facts.content or b""

@@ -7,17 +7,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Final, Protocol
+from typing import Final
 
 from bridge.errors import Code, Unrepresentable
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.names import DependencyKind, NameMapper
-from bridge.model.conda import CondaName, Origin, PathEntry, Subdir
-from bridge.model.payload import ElfFacts, FileFacts
+from bridge.model.conda import Origin
+from bridge.model.payload import ElfFacts
 from bridge.model.plan import Edit, ElfPatch, FromPayload, Loss, PlannedFile
 from bridge.native.policy import SystemPolicy
 from bridge.native.prefix import PrefixFile, PrefixView
 from bridge.native.vendor import Module, VendoredLibrary, VendorPlan, plan_vendoring
+from bridge.translate.to_wheel.closure import Closure
 from bridge.translate.to_wheel.natives import is_binary, policy_for
 from bridge.translate.to_wheel.prefixes import binary_edits
 from bridge.translate.to_wheel.request import Request
@@ -26,25 +27,6 @@ from bridge.translate.to_wheel.request import Request
 _DEVELOPMENT: Final = re.compile(
     r"(?:Library/)?(?:include/.*|(?:lib|share)/(?:pkgconfig|cmake)/.*|share/(?:doc|man|info)/.*|lib/[^/]+\.(?:l?a|lib))"
 )
-
-
-class Closure(Protocol):
-    """The packages that a package needs at run time, as the files that they put into a prefix."""
-
-    @property
-    def prefix(self) -> PrefixView: ...
-
-    def facts(self, provider: str, path: str) -> FileFacts: ...
-
-    def entry(self, provider: str, path: str) -> PathEntry | None: ...
-
-    def name(self, provider: str) -> CondaName: ...
-
-    def paths(self, name: CondaName) -> frozenset[str] | None:
-        """The files, links left out, of a package; None where it is not in the closure."""
-        ...
-
-    def origin(self, provider: str) -> tuple[Origin, Subdir]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bridge.channel.location import file_path, locate, redact
+from bridge.channel.location import file_path, locate
 from bridge.channel.repodata import ChannelRecord, open_channel
 from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.redaction import redact
 
 from .conftest import document, record, write_channel
 
@@ -29,7 +30,9 @@ HOST = "https://conda.example"
         ("https://secret@conda.example:8443/t/secret/c", "https://conda.example:8443/c"),
         ("https://conda.example/t/secret", "https://conda.example"),
         ("https://conda.example/c?token=secret#secret", "https://conda.example/c"),
+        ("https://conda.example/t/secret/t/secret/c", "https://conda.example/c"),
         ("https://[secret", "(an address that cannot be parsed)"),
+        ("https://user:sec/ret@conda.example/c", "(an address that cannot be parsed)"),
         ("file:///srv/c", "file:///srv/c"),
     ],
 )
@@ -92,7 +95,25 @@ def test_a_base_url_keeps_the_credentials_of_the_channel_and_takes_no_others() -
     assert where.base_of("noarch", "https://other:x@conda.example/d") == "https://me:secret@conda.example/d/"
 
 
-@pytest.mark.parametrize("base_url", ["../..", "/etc", "file:///etc", "https://conda.example/c", "..%2f..%2f.."])
+def test_records_saved_from_a_server_may_point_back_to_it(tmp_path: Path) -> None:
+    base = "https://conda.example/c/linux-64"
+    assert locate(tmp_path).base_of("linux-64", base) == f"{base}/"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "../..",
+        "/etc",
+        "file:///etc",
+        "..%2f..%2f..",
+        "http://conda.example/c",
+        "https://localhost/c",
+        "https://10.0.0.1/c",
+        "https://me:secret@conda.example/c",
+        "https://169.254.169.254/c",
+    ],
+)
 def test_a_base_url_that_leaves_the_directory_is_refused(tmp_path: Path, base_url: str) -> None:
     content = document(record("a"))
     content["info"]["base_url"] = base_url

@@ -30,8 +30,6 @@ def test_records_of_both_formats_and_of_every_subdir_are_found(tmp_path: Path) -
     assert found.url == f"{tmp_path.as_uri()}/noarch/b-1.0-0.conda"
     assert found.channel == tmp_path.as_uri()
     assert found.index.noarch.value == "python"
-    assert channel.by_sha256(str(found.sha256).upper()) == found
-    assert channel.by_sha256("0" * 64) is None
     assert channel.find("b-1.0-0.tar.bz2") is None
     assert channel.rejected == ()
 
@@ -196,3 +194,11 @@ def test_every_record_of_the_corpus_channel_is_sound(miniforge: Path) -> None:
             found = channel.find(path.name)
             assert found is not None
             assert found.size == path.stat().st_size
+
+
+@pytest.mark.parametrize("field", ["build_number", "timestamp"])
+def test_a_number_that_no_solver_can_read_sets_only_its_record_aside(tmp_path: Path, field: str) -> None:
+    documents = {"linux-64": document(record("a", **{field: 10**300}), record("b"))}
+    channel = open_channel(write_channel(tmp_path, documents), subdirs=["linux-64"])
+    assert [len(channel.records(name)) for name in ("a", "b")] == [0, 1]
+    assert [error.code for _, error in channel.rejected] == [Code.BAD_METADATA]

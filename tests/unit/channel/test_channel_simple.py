@@ -406,3 +406,23 @@ def test_uv_resolves_from_it_alone(tmp_path: Path, index_urls: dict[str, str], s
     assert done.returncode == 0, done.stderr
     installed = {p.name for p in (tmp_path / "site").glob("*.dist-info")}
     assert installed == {"top-1.0.dist-info", "under_neath-2.0.dist-info"}
+
+
+def test_what_is_in_the_way_is_told(tmp_path: Path, make_wheel: MakeWheel) -> None:
+    make_wheel("foo")
+    make_wheel("bar")
+    (tmp_path / "foo-1.0-py3-none-any.whl.metadata").mkdir()
+    report = write_index(tmp_path)
+    assert [(path, error.code) for path, error in report.rejected] == [("foo-1.0-py3-none-any.whl", Code.OUTPUT_TAKEN)]
+    assert [project.name for project in report.projects] == ["bar"]
+
+
+def test_a_yanked_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    yanked = tmp_path / "yanked.toml"
+    yanked.write_text("a = " + "[" * 5000)
+    with pytest.raises(InvalidInput, match="CB111"):
+        write_index(tmp_path)
+    yanked.unlink()
+    yanked.mkdir()
+    with pytest.raises(InvalidInput, match="CB119"):
+        write_index(tmp_path)

@@ -77,7 +77,7 @@ def test_a_redirection_to_another_scheme_or_inside_is_refused(server: Server, ta
 
 def test_a_redirection_to_another_host_carries_no_credentials(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every host that a test can reach is an inside one, which the guard would refuse.
-    monkeypatch.setattr(conda_transport, "_is_inside", lambda _host: False)
+    monkeypatch.setattr(conda_transport, "is_inside", lambda _host: False)
     with serving() as other:
         other.answers["/b"] = (200, {}, b"x")
         server.answers["/a"] = (302, {"Location": other.url("/b")}, b"")

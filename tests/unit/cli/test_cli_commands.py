@@ -119,7 +119,7 @@ def test_inspect_of_what_is_no_single_package_has_the_same_shape(tmp_path: Path,
 def test_exit_codes(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     package, out = python_package(tmp_path), tmp_path / "out"
     assert run("convert", package, "-o", out).code == 0
-    assert run("convert", package, "-o", out, "--strict", "--layout", "prefix").code == 0
+    assert run("convert", package, "-o", tmp_path / "prefix", "--strict", "--layout", "prefix").code == 0
     assert run("convert", tmp_path / "missing.conda", "-o", out).code == 1
     assert run("inspect", package).code == 0
     assert run("--version").code == 0
@@ -186,7 +186,7 @@ def test_verbose_prints_every_loss(tmp_path: Path, run: Any) -> None:
     short = run("convert", package, "-o", tmp_path / "out", "--layout", "prefix")
     assert re.search(r"\.whl  \(\d+ losses recorded\)\n", short.out)
     assert short.err == "1 converted\n"
-    assert "  CB206 other >=2: " in run("convert", package, "-o", tmp_path / "out", "-v").out
+    assert "  CB206 other >=2: " in run("convert", package, "-o", tmp_path / "other", "-v").out
 
 
 def test_inspect_for_people(tmp_path: Path, run: Any) -> None:
@@ -241,3 +241,94 @@ def test_a_channel_s_specs_are_inputs(tmp_path: Path, run: Any) -> None:
     result = run("convert", "demo", "-o", tmp_path / "out", "--channel", channel, "--json")
     assert result.code == 0
     assert result.document["outcomes"][0]["outputs"][0]["filename"] == "demo-1.0-py3-none-any.whl"
+
+
+_OUTPUTS = {
+    "index": ("index", "{wheels}", "--for-host", "{host}", "-o"),
+    "variant": ("variant", "make", "{wheel}", "--label", "v3", "--property", "x86_64 :: level :: v3", "-o"),
+    "demo": ("demo", "--keep"),
+}
+
+
+@pytest.mark.parametrize("command", _OUTPUTS)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path, run: Any, command: str) -> None:
+    wheels, host, taken = tmp_path / "wheels", tmp_path / "host.json", tmp_path / "file"
+    taken.write_text("")
+    assert run("convert", noarch_package(tmp_path), "-o", wheels).code == 0
+    (wheel,) = wheels.glob("*.whl")
+    host.write_text(run("host", "--json").out)
+    given = (argument.format(wheels=wheels, wheel=wheel, host=host) for argument in _OUTPUTS[command])
+    result = run(*given, taken / "sub")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("error: ")
+    assert str(taken / "sub") in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_an_error_of_the_system_that_names_no_file_is_an_internal_one(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("bridge.cli.index.write_index", fail)
+    result = run("index", tmp_path)
+    assert result.code == 3
+    assert "Traceback" in result.err
+
+
+def test_variant_check_of_nothing_that_it_knows_is_a_usage_error(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "notes.txt").write_text("")
+    result = run("variant", "check", tmp_path, tmp_path / "notes.txt")
+    assert result.code == 2
+    assert "no wheel" in result.err
+
+
+def test_a_wrong_label_is_said_to_be_the_label(tmp_path: Path, run: Any) -> None:
+    run("convert", noarch_package(tmp_path), "-o", tmp_path / "out")
+    (wheel,) = (tmp_path / "out").glob("*.whl")
+    made = ("variant", "make", wheel, "-o", tmp_path / "new", "--property", "x86_64 :: level :: v3", "--label")
+    result = run(*made, "Bad!")
+    assert result.code == 2
+    assert "--label" in result.err.splitlines()[-1]
+    assert run(*made, "v3").code == 0
+    (variant,) = (tmp_path / "new").glob("*.whl")
+    assert "  label            v3\n" in run("inspect", variant).out
+
+
+def test_every_command_is_described_in_one_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in run("--help").out.partition("Commands:")[2]
+    assert "..." not in run("variant", "--help").out.partition("Commands:")[2]
+
+
+def test_a_package_s_words_cannot_steer_the_terminal(tmp_path: Path, run: Any) -> None:
+    escape = "\x1b[2J\x07"
+    files = {f"{SITE}/demo-1.0.dist-info/entry_points.txt": f"[console_scripts]\nx = {escape}\n".encode()}
+    (tmp_path / "a").mkdir()
+    packages = [
+        python_package(tmp_path, index={"track_features": f"a{escape}"}),
+        python_package(tmp_path / "a", files=files),
+    ]
+    for package in packages:
+        for command in (["convert", str(package), "-o", str(tmp_path / "out"), "-v"], ["inspect", str(package)]):
+            result = run(*command)
+            assert "\\x1b[2J" in result.out + result.err
+            assert "\x1b" not in result.out + result.err
+
+
+def test_the_steps_of_the_demo_are_no_part_of_its_document(
+    tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bridge.cli import demo
+
+    def steps(work: Path) -> dict[str, Any]:
+        assert work.is_absolute()
+        print("[1/6] build")
+        return {"schema": "conda-bridge/demo/1"}
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "_demo", steps)
+    result = run("demo", "--keep", "work", "--json")
+    assert result.document == {"schema": "conda-bridge/demo/1"}
+    assert result.err == "[1/6] build\n"

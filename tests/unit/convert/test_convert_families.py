@@ -6,8 +6,11 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from bridge.channel.convert import convert
-from bridge.errors import Code
+from bridge.channel.simple import write_index
+from bridge.errors import Code, Unsupported
 from bridge.formats.wheel.variant_check import check_files
 from bridge.model.plan import Layout, Outcome, Status
 from tests.support.sample_packages import noarch_package
@@ -150,9 +153,39 @@ def test_a_user_adds_an_axis_in_an_overlay_file(tmp_path: Path) -> None:
     ], names
 
 
+def test_a_part_of_a_family_does_not_replace_the_whole(tmp_path: Path) -> None:
+    builds = gpu_family(tmp_path / "in")
+    _, names = run(builds, tmp_path / "out")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in names}
+    for part in (builds[1:2], builds[:2]):
+        outcomes, _ = run(part, tmp_path / "out")
+        assert {outcome.code for outcome in outcomes.values()} == {Code.OUTPUT_TAKEN}
+        assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    again, _ = run(builds, tmp_path / "out")
+    assert {outcome.status for outcome in again.values()} == {Status.CONVERTED}
+
+
+def test_an_index_merges_the_variant_metadata_of_wheels_that_nobody_merged(tmp_path: Path) -> None:
+    run(gpu_family(tmp_path / "in"), tmp_path / "out")
+    merged = tmp_path / "out" / "demo-1.0-variants.json"
+    content = merged.read_bytes()
+    merged.unlink()
+    report = write_index(tmp_path / "out")
+    assert not report.rejected
+    assert json.loads(merged.read_bytes())["variants"] == json.loads(content)["variants"]
+    assert "demo-1.0-variants.json" in {file.filename for file in report.files}
+
+
 def test_strict_lets_pass_what_a_variant_says(tmp_path: Path) -> None:
     builds = gpu_family(tmp_path / "in")
     alone, _ = run(builds[1:2], tmp_path / "alone", strict=True)
     assert alone["demo-1.0-cuda12_200.conda"].code is Code.STRICT
     together, _ = run(builds, tmp_path / "together", strict=True)
     assert {outcome.status for outcome in together.values()} == {Status.CONVERTED}
+
+
+def test_a_directory_in_the_place_of_the_variants_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out" / "demo-1.0-variants.json").mkdir(parents=True)
+    with pytest.raises(Unsupported, match="CB322"):
+        run(gpu_family(tmp_path / "in"), tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo-1.0-variants.json"]

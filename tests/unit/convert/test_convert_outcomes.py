@@ -247,14 +247,33 @@ def test_two_files_in_one_place_are_refused(tmp_path: Path, files: dict[str, byt
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_wheel_that_is_there_already_is_replaced(tmp_path: Path) -> None:
+def test_the_same_package_converted_again_replaces_its_wheel(tmp_path: Path) -> None:
     package = python_package(tmp_path)
     wheel = converted(package, tmp_path / "out")
-    (tmp_path / "out" / wheel.filename).write_bytes(b"old")
-    assert digests(tmp_path / "out") != {}
+    (tmp_path / "out" / wheel.filename).touch()
     again = converted(package, tmp_path / "out")
     assert again.members == wheel.members
     assert [path.name for path in (tmp_path / "out").iterdir()] == [wheel.filename]
+
+
+@pytest.mark.parametrize("what", ["another build", "another layout", "no wheel of ours"])
+def test_another_wheel_of_the_name_is_left_alone(tmp_path: Path, what: str) -> None:
+    package = python_package(tmp_path)
+    name = converted(package, tmp_path / "out").filename
+    there = tmp_path / "out" / name
+    layout = Layout.PREFIX
+    if what == "another build":
+        (tmp_path / "new").mkdir()
+        package = python_package(tmp_path / "new", build="1", index={"build_number": 1})
+    elif what == "another layout":
+        layout = Layout.VENDORED
+    else:
+        there.write_bytes(b"somebody else's")
+    before = there.read_bytes()
+    outcome = outcome_of(package, tmp_path / "out", layout)
+    assert (outcome.status, outcome.code) == (Status.UNSUPPORTED, Code.OUTPUT_TAKEN)
+    assert there.read_bytes() == before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
 
 
 def test_a_name_that_is_taken_by_a_directory_is_that_input_s_outcome(tmp_path: Path) -> None:
@@ -344,3 +363,19 @@ def test_the_package_exports_what_the_commands_call() -> None:
     assert bridge.inspect is inspect
     with pytest.raises(AttributeError):
         _ = bridge.nothing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HTTP://user:CANARY@127.0.0.1:9/t/CANARY/x-1-0.conda",
+        "s3://user:CANARY@host/x-1-0.conda",
+        "ftp://user:CANARY@host/t/CANARY/x",
+        'demo[url="https://user:CANARY@host/t/CANARY/x"]',
+        "c::demo[channel='https://user:CANARY@host/c']",
+    ],
+)
+def test_secrets_of_addresses_are_in_no_outcome(tmp_path: Path, text: str) -> None:
+    report = convert([text], tmp_path / "out", channels=[channel_of(tmp_path / "channel")])
+    assert [outcome.status for outcome in report.outcomes] == [Status.INVALID]
+    assert "CANARY" not in json.dumps(report.to_json())

@@ -112,7 +112,7 @@ def test_versions_without_an_equal_in_pep_440_are_recorded(conda: str, pep440: s
 
 @pytest.mark.parametrize("sentinel", ["<0a0", "<0.0a0", ">=2,<1"])
 def test_what_nothing_satisfies_is_said_to_conflict(sentinel: str) -> None:
-    assert to_specifiers(sentinel).conflict
+    assert to_specifiers(sentinel).specifiers.is_unsatisfiable()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.model.plan import Layout, Status
-from tests.support.conda_archives import make_conda
+from tests.support.conda_archives import Link, make_conda
 from tests.support.sample_packages import (
     PYTHON,
     SITE,
@@ -165,3 +165,40 @@ def test_noarch_python_is_for_every_platform(tmp_path: Path) -> None:
     assert wheel.filename == "demo-1.0-py3-none-any.whl"
     assert "Requires-Python: >=3.8" in wheel.headers
     assert b"Root-Is-Purelib: true" in wheel.own("WHEEL")
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize(
+    "path",
+    [
+        "demo-1.0.data/scripts/python",
+        "demo-1.0.data/data/bin/python",
+        "other.Data/evil/x",
+        "other-1.0.dist-info/entry_points.txt",
+        "DEMO-1.0.dist-INFO/direct_url.json",
+        "other-1.0.dist-info",
+    ],
+)
+def test_directories_that_installers_take_for_their_own_are_refused(tmp_path: Path, layout: Layout, path: str) -> None:
+    (tmp_path / "a").mkdir()
+    own = {f"{SITE}/demo.egg-info/PKG-INFO": metadata("demo", "1.0")}
+    for directory, project in ((tmp_path, {}), (tmp_path / "a", own)):
+        files = {f"{SITE}/demo.py": b"", f"{SITE}/{path}": b"[console_scripts]\n../x = a:b\n", **project}
+        package = make_conda(directory, files=files, index={"depends": PYTHON})
+        outcome = outcome_of(package, tmp_path / "out", layout)
+        assert (outcome.status, outcome.code and outcome.code.number) == (Status.INVALID, "CB121")
+
+
+def test_a_copy_for_a_link_cannot_get_there_either(tmp_path: Path) -> None:
+    files = {f"{SITE}/d/scripts/python": b"", f"{SITE}/demo-1.0.data": Link("d")}
+    outcome = outcome_of(python_package(tmp_path, files=files), tmp_path / "out")
+    assert (outcome.status, outcome.code and outcome.code.number) == (Status.INVALID, "CB121")
+
+
+@pytest.mark.parametrize("header", ["Name: " + "a" * 3000, "Version: 1" + ".1" * 3000])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, header: str) -> None:
+    headers = {"Name": "demo", "Version": "1.0"} | dict([header.split(": ")])
+    lines = ["Metadata-Version: 2.1", *(": ".join(item) for item in headers.items())]
+    files = {f"{SITE}/demo-1.0.dist-info/METADATA": "\n".join(lines).encode()}
+    outcome = outcome_of(make_conda(tmp_path, files=files, index={"depends": PYTHON}), tmp_path / "out")
+    assert (outcome.status, outcome.code and outcome.code.number) == (Status.INVALID, "CB109")

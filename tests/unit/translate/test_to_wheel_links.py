@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,3 +138,18 @@ def test_a_dropped_link_to_another_package_is_refused_in_strict_mode(tmp_path: P
     outcome = outcome_of(package, tmp_path / "out", strict=True)
     assert outcome.code is not None
     assert outcome.code.number == "CB308"
+
+
+def test_links_to_directories_are_bounded_before_they_fill_the_memory() -> None:
+    files: dict[str, str | None] = {f"{SITE}/d/{number}": None for number in range(2000)}
+    with pytest.raises(InvalidInput, match="CB109"):
+        plan_links(survey(files, {f"{SITE}/l{number}": "d" for number in range(2000)}), Noarch.NO)
+
+
+def test_planning_links_takes_time_in_proportion_to_them() -> None:
+    files: dict[str, str | None] = {f"{SITE}/d{number % 50}/{number}": None for number in range(20_000)}
+    links = {f"{SITE}/l/{number}": f"../no{number}" for number in range(5000)}
+    start = process_time()
+    plan = plan_links(survey(files, links), Noarch.NO)
+    assert process_time() - start < 2
+    assert len(plan.losses) == 5000

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.metadata import Metadata
 
-from bridge.model.plan import Layout
+from bridge.model.plan import Layout, Status
 from tests.support.conda_archives import File, make_conda
 from tests.support.sample_packages import (
+    PYTHON,
     SITE,
     converted,
     library,
+    metadata,
     noarch_package,
     outcome_of,
     python_package,
@@ -202,3 +204,31 @@ def test_modes_become_the_executable_bit(tmp_path: Path) -> None:
     assert wheel.modes["run.sh"] == 0o755
     assert wheel.modes["secret"] == 0o644
     assert wheel.loss("CB228") == [("mode", f"1 files have other permissions: {SITE}/secret 600")]
+
+
+def test_licences_of_clashing_names_are_all_kept(tmp_path: Path) -> None:
+    files = {f"{SITE}/demo-1.0.dist-info/licenses/{name}": b"own" for name in ("x", "LICENSE")}
+    info = {"info/licenses/x": b"1", "info/licenses/conda/x": b"2", "info/licenses/License": b"3"}
+    wheel = converted(python_package(tmp_path, files=files, info=info), tmp_path / "out")
+    found = {name.partition("/licenses/")[2]: data for name, data in wheel.members.items() if "/licenses/" in name}
+    assert found == {"x": b"own", "LICENSE": b"own", "conda/x": b"2", "conda/conda/x": b"1", "conda/License": b"3"}
+
+
+def test_a_variant_s_metadata_is_set_aside_because_the_wheel_is_another(tmp_path: Path) -> None:
+    path = f"{SITE}/demo-1.0.dist-info/variant.json"
+    wheel = converted(python_package(tmp_path, files={path: b"{}"}), tmp_path / "out")
+    assert f"{wheel.dist_info}/variant.json" not in wheel
+    assert wheel.own(f"conda/files/{path}") == b"{}"
+
+
+@pytest.mark.parametrize("where", ["dist-info", "egg-info"])
+def test_a_marker_of_endless_depth_is_invalid_input(tmp_path: Path, where: str) -> None:
+    marker = "(" * 3000 + 'python_version > "3"' + ")" * 3000
+    if where == "dist-info":
+        package = python_package(tmp_path, headers=(f"Requires-Dist: x; {marker}",))
+    else:
+        egg = f"{SITE}/demo.egg-info"
+        files = {f"{egg}/PKG-INFO": metadata("demo", "1.0"), f"{egg}/requires.txt": f"[:{marker}]\nx\n".encode()}
+        package = make_conda(tmp_path, files=files, index={"depends": PYTHON})
+    outcome = outcome_of(package, tmp_path / "out")
+    assert (outcome.status, outcome.code and outcome.code.number) == (Status.INVALID, "CB121")

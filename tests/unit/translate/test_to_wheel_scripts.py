@@ -164,3 +164,16 @@ def test_programs_of_native_packages_are_off_path_outside_the_prefix_layout(tmp_
     assert "_/bin/tool" in wheel
     assert wheel.loss("CB222") == [("bin", "not on PATH in this layout: tool")]
     assert "CB222" not in converted(package, tmp_path / "two", Layout.PREFIX).codes
+
+
+@pytest.mark.parametrize("name", ["python", "Python3", "pypy"])
+def test_entry_points_that_would_replace_the_interpreter_are_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a").mkdir()
+    files = {f"{SITE}/demo-1.0.dist-info/entry_points.txt": f"[gui_scripts]\n{name} = demo:main\n".encode()}
+    packages = [
+        noarch_package(tmp_path, entry_points=(f"{name} = demo:main",)),
+        python_package(tmp_path / "a", files=files),
+    ]
+    for package in packages:
+        outcome = outcome_of(package, tmp_path / "out")
+        assert (outcome.status, outcome.code and outcome.code.number) == (Status.UNREPRESENTABLE, "CB312")

@@ -127,6 +127,10 @@ MALFORMED = {
     "count too high": (plain_zip()[:-12] + b"\x09\0" + plain_zip()[-10:], Code.ZIP_STRUCTURE),
     "second name": (with_info(extra_field(b"\x75\x70\x06\0\x01abcde")), Code.ZIP_STRUCTURE),
     "broken extra field": (with_info(extra_field(b"\x75\x75\xff\xff")), Code.ZIP_STRUCTURE),
+    "needless zip64 field that disagrees": (
+        with_info(extra_field(b"\x01\0\x10\0" + struct.pack("<2Q", 1, 0))),
+        Code.ZIP_STRUCTURE,
+    ),
     "needless zip64 field": (with_info(extra_field(b"\x01\0\x08\0" + bytes(8))), Code.ZIP_STRUCTURE),
     "symlink": (with_info(unix_mode(stat.S_IFLNK | 0o777), b"/etc/passwd"), Code.MEMBER_TYPE),
     "fifo": (with_info(unix_mode(stat.S_IFIFO | 0o644)), Code.MEMBER_TYPE),
@@ -206,6 +210,13 @@ def test_forced_zip64_headers_are_read(tmp_path: Path) -> None:
         member.write(b"abc")
     with WheelArchive(path) as strict:
         assert strict.read("a") == b"abc"
+
+
+def test_sizes_that_the_zip64_field_repeats_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.whl"
+    path.write_bytes(with_info(extra_field(b"\x01\0\x10\0" + struct.pack("<2Q", 3, 3)), b"abc"))
+    with WheelArchive(path) as strict:
+        assert strict.read("member") == b"abc"
 
 
 def test_limits_bound_members_sizes_and_reads(tmp_path: Path) -> None:
