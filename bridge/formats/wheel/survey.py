@@ -1,0 +1,125 @@
+"""One pass over a wheel: every byte verified against RECORD, and every file looked at once."""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bridge.errors import Code, InvalidInput
+from bridge.formats.wheel.findings import Finding, pth_finding
+from bridge.formats.wheel.payload import BLOCK
+from bridge.formats.wheel.tree import destination
+from bridge.limits import MIB
+from bridge.model.payload import FileFacts, Nature, Survey
+from bridge.native.inspect import HEAD_SIZE, inspect, nature
+
+if TYPE_CHECKING:
+    from bridge.formats.wheel.payload import MemberReader
+    from bridge.formats.wheel.reader import WheelFileReader
+    from bridge.model.payload import Member
+
+#: larger binaries are looked at in a file, smaller ones in memory.
+_SPOOL_FLOOR: Final = 8 * MIB
+#: a script whose first line may be rewritten; longer ones are data with a script in front.
+_SCRIPT_SIZE: Final = 1 * MIB
+#: made again for every installation, and sometimes the largest file of dist-info.
+_UNNEEDED_METADATA: Final = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
+_BINARIES: Final = frozenset({Nature.ELF, Nature.MACHO, Nature.PE})
+
+
+@dataclass(frozen=True, slots=True)
+class WheelSurvey:
+    """What one pass over a wheel found."""
+
+    #: paths are names in the wheel; there are no links. Content is kept of dist-info, of scripts with a `#!` line in
+    #: the schemes `scripts` and `data` (`bin/`, `Scripts/`), and of `.pth` files in site-packages.
+    survey: Survey
+    #: those of the metadata, and what the content of files adds to them.
+    findings: tuple[Finding, ...]
+
+
+def survey_wheel(reader: WheelFileReader) -> WheelSurvey:
+    """Read the whole wheel once.
+
+    Raises:
+        InvalidInput: any code of `WheelFileReader.members`; `CB109`, more to keep in memory than the limits
+            `metadata_size` (a file of dist-info) and `info_size` (all) allow; `CB124`, a damaged binary.
+    """
+    return _Surveyor(reader).run()
+
+
+class _Surveyor:
+    def __init__(self, reader: WheelFileReader) -> None:
+        self._reader = reader
+        self._dist_info = reader.metadata().dist_info
+        self._data = f"{self._dist_info.removesuffix('.dist-info')}.data"
+        self._kept = 0
+
+    def run(self) -> WheelSurvey:
+        files: dict[str, FileFacts] = {}
+        findings = list(self._reader.metadata().findings)
+        for member, reader in self._reader.members():
+            facts = self._file(member, reader)
+            files[member.path] = facts
+            if self._is_pth(member.path) and facts.content is not None:
+                finding = pth_finding(member.path, facts.content)
+                findings += [] if finding is None else [finding]
+        survey = Survey(
+            files=files, symlinks={}, empty_directories=self._reader.empty_directories(), order=tuple(files)
+        )
+        return WheelSurvey(survey, tuple(findings))
+
+    def _file(self, member: Member, reader: MemberReader) -> FileFacts:
+        head = reader.read(min(HEAD_SIZE, member.size))
+        found = nature(head)
+        if found in _BINARIES:
+            return self._binary(member, head, reader)
+        if self._is_wanted(member, found):
+            return self._kept_whole(member, head, reader, found)
+        reader.drain()
+        return FileFacts(member, reader.sha256, found)
+
+    def _binary(self, member: Member, head: bytes, reader: MemberReader) -> FileFacts:
+        if member.size <= _SPOOL_FLOOR:
+            return self._inspected(member, head + reader.read(), reader.sha256)
+        with tempfile.TemporaryFile() as file:
+            file.write(head)
+            while block := reader.read1(BLOCK):
+                file.write(block)
+            file.flush()
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+                return self._inspected(member, view, reader.sha256)
+
+    def _inspected(self, member: Member, data: bytes | mmap.mmap, sha256: bytes) -> FileFacts:
+        try:
+            inspection = inspect(data)
+        except InvalidInput as error:
+            raise InvalidInput(error.code, error.message, subject=self._reader.subject, field=member.path) from error
+        return FileFacts(
+            member, sha256, inspection.nature, elf=inspection.elf, macho=inspection.macho, pe=inspection.pe
+        )
+
+    def _kept_whole(self, member: Member, head: bytes, reader: MemberReader, found: Nature) -> FileFacts:
+        limits = self._reader.limits
+        self._kept += member.size
+        if member.size > limits.metadata_size or self._kept > limits.info_size:
+            message = f"{member.size} bytes to hold in memory; see limits metadata_size, info_size"
+            raise InvalidInput(Code.LIMIT, message, subject=self._reader.subject, field=member.path)
+        content = head + reader.read()
+        return FileFacts(member, reader.sha256, found, content=content)
+
+    def _is_wanted(self, member: Member, found: Nature) -> bool:
+        head, _, rest = member.path.partition("/")
+        if head == self._dist_info:
+            return rest not in _UNNEEDED_METADATA
+        if self._is_pth(member.path):
+            return True
+        scheme, place = destination(member.path, self._data)
+        program = scheme == "scripts" or (scheme == "data" and place.startswith(("bin/", "Scripts/")))
+        return program and found is Nature.SCRIPT and member.size < _SCRIPT_SIZE
+
+    def _is_pth(self, path: str) -> bool:
+        scheme, place = destination(path, self._data)
+        return scheme in {"purelib", "platlib"} and "/" not in place and place.casefold().endswith(".pth")
