@@ -29,10 +29,12 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bridge.channel.candidate import Candidate  # noqa: E402
 from bridge.channel.repodata import open_channel  # noqa: E402
 from bridge.channel.universe import Universe  # noqa: E402
 from bridge.errors import BridgeError  # noqa: E402
 from bridge.mapping.python import python_support  # noqa: E402
+from bridge.mapping.versions import to_pep440  # noqa: E402
 from bridge.model.family import Build  # noqa: E402
 from bridge.model.host import Host  # noqa: E402
 from bridge.select.conda_side import builds_for, pythons  # noqa: E402
@@ -137,7 +139,12 @@ def real(document: Path) -> Findings:
             planner = Planner(universe)
             for name in sorted(set(universe.names) - {each.index.name for each in pythons()}):
                 selector = Selector(universe, planner, name)
-                for version, python in _several(universe, name, selector.versions):
+                releases = list(_several(universe, name, selector.versions))
+                compared = {version for version, _ in releases}
+                builds = [each for each in universe.candidates(name) if _version(each) in compared]
+                for _, error in planner.builds(builds)[1]:
+                    found.left_out[f"{error.code.number} {error.code.slug}"] += 1
+                for version, python in releases:
                     _release(found, selector, version, python, name, machines)
     return found
 
@@ -155,8 +162,6 @@ def _release(
     if planned is None:
         found.left_out[f"{what}: no build of it becomes a wheel"] += 1
         return
-    for _, error in planned.left_out:
-        found.left_out[error.code.number + " " + error.code.slug] += 1
     builds = [each for each in planned.builds if _is_for(each, python)]
     axes = differing_axes(builds)
     for axis in axes:
@@ -182,11 +187,9 @@ def differing_axes(builds: Sequence[Build]) -> list[str]:
 
 def _several(universe: Universe, name: str, versions: Sequence[Version]) -> Iterator[tuple[Version, tuple[int, int]]]:
     """Releases with two or more builds for one Python."""
-    from bridge.mapping.versions import to_pep440
-
     by_version = defaultdict(list)
     for candidate in universe.candidates(name):
-        by_version[to_pep440(candidate.index.version).version].append(candidate)
+        by_version[_version(candidate)].append(candidate)
     for version in reversed(versions):
         candidates = by_version[version]
         pythons: set[tuple[int, int]] = set()
@@ -199,6 +202,10 @@ def _several(universe: Universe, name: str, versions: Sequence[Version]) -> Iter
         for python in sorted(pythons or {PYTHON}):
             if len(builds_for(candidates, python)) > 1:
                 yield version, python
+
+
+def _version(candidate: Candidate) -> Version:
+    return to_pep440(candidate.index.version).version
 
 
 def _is_for(build: Build, python: tuple[int, int]) -> bool:

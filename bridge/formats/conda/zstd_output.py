@@ -1,0 +1,78 @@
+"""zstd compression whose bytes depend on the content and the level alone, never on threads or block sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import zstandard
+
+from bridge.limits import MIB
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOWEST_LEVEL: Final = 1
+HIGHEST_LEVEL: Final = 22
+
+#: the largest window that decoders accept unasked; repeated files of a package are mostly within it.
+_WINDOW_LOG: Final = 27
+#: content up to this is compressed in one piece: the frame then states its size, and a decoder need not set
+#: aside a whole window for it.
+_WHOLE: Final = 8 * MIB
+
+
+class ZstdOutput:
+    """One frame (RFC 8878), handed on as it is made.
+
+    Args:
+        sink: takes the compressed bytes in order.
+        level: 1 to 22.
+        threads: compressing threads beside the calling one, at least 1.
+
+    Raises:
+        ValueError: a level or number of threads that does not exist.
+    """
+
+    def __init__(self, sink: Callable[[bytes], object], *, level: int, threads: int) -> None:
+        self._sink = sink
+        self._compressor = _compressor(level, threads)
+        self._stream: zstandard.ZstdCompressionObj | None = None
+        self._held: list[bytes] = []
+        self._held_size = 0
+
+    def write(self, data: bytes) -> None:
+        """Compress the next bytes."""
+        if self._stream is None:
+            self._held.append(data)
+            self._held_size += len(data)
+            if self._held_size <= _WHOLE:
+                return
+            data = b"".join(self._held)
+            self._held.clear()
+            self._stream = self._compressor.compressobj()
+        self._sink(self._stream.compress(data))
+
+    def finish(self) -> None:
+        """End the frame."""
+        if self._stream is None:
+            self._sink(self._compressor.compress(b"".join(self._held)))
+        else:
+            self._sink(self._stream.flush())
+
+
+def compress(data: bytes, *, level: int, threads: int) -> bytes:
+    """`data` as one frame; arguments and errors as for `ZstdOutput`."""
+    return _compressor(level, threads).compress(data)
+
+
+def _compressor(level: int, threads: int) -> zstandard.ZstdCompressor:
+    if not LOWEST_LEVEL <= level <= HIGHEST_LEVEL:
+        raise ValueError(f"zstd has levels {LOWEST_LEVEL} to {HIGHEST_LEVEL}")
+    if threads < 1:
+        # 0 would choose zstd's other mode, which makes other bytes.
+        raise ValueError("at least one thread is needed")
+    return zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(
+            compression_level=level, window_log=_WINDOW_LOG, enable_ldm=True, threads=threads
+        )
+    )
