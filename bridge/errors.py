@@ -98,11 +98,7 @@ class Code(Enum):
     CHANNEL_NEEDED = ("CB306", "channel-needed", "give the channel that the package came from with --channel")
     UNSOLVABLE = ("CB307", "unsolvable", "give every channel that the package's dependencies come from")
     STRICT = ("CB308", "strict", "run without --strict to accept the loss")
-    COLLISION = (
-        "CB309",
-        "collision",
-        "use another layout, or rename the file: names must be distinct everywhere",
-    )
+    COLLISION = ("CB309", "collision", "use another layout, or rename the file: names must be distinct everywhere")
     PLATFORM = ("CB310", "platform", "none; no wheel platform tag exists for it")
     PYTHON_TAG = ("CB311", "python-tag", "none; the Python that the package is for cannot be said in a tag")
     REPLACES_PYTHON = ("CB312", "replaces-python", "rebuild the package without this program")

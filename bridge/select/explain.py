@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from bridge.channel.candidate import Candidate
@@ -50,6 +51,8 @@ def reasons(selection: Selection, refusal: str, host: Host, python: tuple[int, i
         other = None if pick is None or pick.source is None else release.build(pick.source)
         if selection.verdict is Verdict.DIFFERENT and build is not None and other is not None:
             yield f"The two builds differ: {'; '.join(differences(build, other)) or 'in no axis'}."
+        for rule in intent.idle(chain.from_iterable(release.properties().values())):
+            yield f"Nothing in this release is {rule}, which the intent file names."
     if selection.verdict is Verdict.NO_BUILD:
         yield "No build is for this machine, which wheels cannot say: one wheel of a release fits every machine."
     if selection.verdict is Verdict.UNKNOWN_SOURCE:

@@ -84,6 +84,12 @@ class Intent:
         places = (i for i, rule in enumerate(self.prefer, 1) if any(rule.matches(each) for each in found))
         return next(places, len(self.prefer) + 1)
 
+    def idle(self, properties: Iterable[Property]) -> tuple[str, ...]:
+        """The rules that concern none of some properties: of a misspelling, or of another release."""
+        found = tuple(properties)
+        patterns = dict.fromkeys((*self.prefer, *self.never, *map(Pattern, self.order)))
+        return tuple(str(rule) for rule in patterns if not any(rule.matches(each) for each in found))
+
 
 NO_INTENT: Final = Intent()
 

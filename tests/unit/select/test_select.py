@@ -75,6 +75,14 @@ def test_intent_is_applied_to_both_sides(channel: Path, index: Path, machine: Ma
     assert "v4" in str(found.conda)
 
 
+def test_rules_that_name_nothing_of_the_release_are_told(channel: Path, machine: Machine) -> None:
+    misspelled = Pattern.parse("blas_lapack :: library :: mlk")
+    intent = Intent(prefer=(misspelled,), never=(Pattern("nvidia"),), order=("arm",))
+    found = select("gpupkg", [channel], None, machine(cuda=Release(12, 4)), PYTHON, intent=intent)
+    idle = [line for line in found.why if line.startswith("Nothing in this release")]
+    assert [("mlk" in line, "arm" in line) for line in idle] == [(True, False), (False, True)]
+
+
 def test_nothing_is_taken_where_all_is_unwanted(channel: Path, machine: Machine) -> None:
     intent = Intent(never=(Pattern("nvidia"),))
     found = select("gpuonly", [channel], None, machine(cuda=Release(13, 0)), PYTHON, intent=intent)
