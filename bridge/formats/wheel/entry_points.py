@@ -71,6 +71,21 @@ def parse_entry_points(text: str | bytes, subject: str) -> EntryPoints:
         InvalidInput: `CB117` for a file that cannot be parsed, a name given twice, and a script with a name
             or a reference that an installer must not use.
     """
+    groups = read_groups(text, subject)
+    _check(groups, subject)
+    return groups
+
+
+def read_groups(text: str | bytes, subject: str) -> EntryPoints:
+    """The same without looking at names and references.
+
+    Args:
+        text: the file; bytes are UTF-8.
+        subject: the artifact, for messages.
+
+    Raises:
+        InvalidInput: `CB117` for a file that cannot be parsed, and a name given twice.
+    """
     parser = configparser.ConfigParser(
         delimiters=("=",),
         comment_prefixes=("#", ";"),
@@ -85,9 +100,7 @@ def parse_entry_points(text: str | bytes, subject: str) -> EntryPoints:
         raise _bad(subject, "entry_points.txt", error.message.replace("\n", " ")) from error
     except UnicodeDecodeError as error:
         raise _bad(subject, "entry_points.txt", "the file is not UTF-8") from error
-    groups = {group: dict(parser.items(group)) for group in parser.sections()}
-    _check(groups, subject)
-    return groups
+    return {group: dict(parser.items(group)) for group in parser.sections()}
 
 
 def format_entry_points(groups: Mapping[str, Mapping[str, str]], subject: str = "entry_points.txt") -> bytes:

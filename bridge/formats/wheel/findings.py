@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.wheel.entry_points import SCRIPT_GROUPS, EntryPoints, check_script, parse_entry_points
+from bridge.formats.wheel.entry_points import SCRIPT_GROUPS, EntryPoints, check_script, parse_entry_points, read_groups
 from bridge.formats.wheel.tree import destination, site_members
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ _IMPORT_LINE: Final = re.compile(rb"^import[ \t]", re.MULTILINE)
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 #: single bytes of whatever `str.splitlines` takes for a line end, in any encoding.
 _LINE_ENDS: Final = re.compile(rb"[\r\x0b\x0c\x1c-\x1e\x85\xa8\xa9]")
-#: a section that no file can have: entries of `[DEFAULT]` must not leak into every group.
-_NO_DEFAULT: Final = "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +89,11 @@ def read_entry_points(data: bytes, member: str, subject: str) -> tuple[EntryPoin
     Raises:
         InvalidInput: `CB117`, a file that cannot be parsed, or a program whose name is a path.
     """
-    parser = configparser.ConfigParser(
-        delimiters=("=",), comment_prefixes=("#", ";"), default_section=_NO_DEFAULT, interpolation=None
-    )
-    parser.optionxform = str  # type: ignore[assignment, method-assign]
-    try:
-        parser.read_string(data.decode("utf-8"))
-    except (configparser.Error, UnicodeDecodeError) as error:
-        # Says the same of the file in the words of the strict parser.
-        parse_entry_points(data, subject)
-        raise InvalidInput(Code.BAD_ENTRY_POINT, str(error), subject=subject, field=member) from error
     usable: EntryPoints = {}
     findings: list[Finding] = []
-    for group in parser.sections():
+    for group, entries in read_groups(data, subject).items():
         kept = usable.setdefault(group, {})
-        for name, reference in parser.items(group):
+        for name, reference in entries.items():
             if group in SCRIPT_GROUPS:
                 # Only the name: a bad one escapes from the directory of programs.
                 check_script(name, "module:function", subject)
