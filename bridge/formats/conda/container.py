@@ -16,6 +16,23 @@ from typing import TYPE_CHECKING, Final
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import load_document
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    END,
+    END_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+    MAX16,
+    MAX32,
+    STORED,
+    UTF8_FLAG,
+    ZIP64_END,
+    ZIP64_END_MAGIC,
+    ZIP64_EXTRA,
+    ZIP64_LOCATOR,
+    ZIP64_LOCATOR_MAGIC,
+)
 
 if TYPE_CHECKING:
     from bridge.formats.conda.bytestream import ByteSource
@@ -23,24 +40,9 @@ if TYPE_CHECKING:
 
 METADATA_MEMBER: Final = "metadata.json"
 
-_END: Final = struct.Struct("<4s4H2LH")
-_END64: Final = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR64: Final = struct.Struct("<4sLQL")
-_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
-_LOCAL: Final = struct.Struct("<4s5H3L2H")
-_END_MAGIC: Final = b"PK\x05\x06"
-_END64_MAGIC: Final = b"PK\x06\x06"
-_LOCATOR64_MAGIC: Final = b"PK\x06\x07"
-_CENTRAL_MAGIC: Final = b"PK\x01\x02"
-_LOCAL_MAGIC: Final = b"PK\x03\x04"
 
 _MEMBERS: Final = 3
-_UTF8_FLAG: Final = 0x800
-_STORED: Final = 0
-_ZIP64: Final = 0x0001
 _TIMES: Final = 0x5455
-_MAX16: Final = 0xFFFF
-_MAX32: Final = 0xFFFFFFFF
 #: three entries with names of 220 and extra fields of 64 bytes have 1 KiB; far more is not a directory of
 #: ours.
 _DIRECTORY_SIZE: Final = 64 * 1024
@@ -106,17 +108,17 @@ def data_offset(source: ByteSource, entry: Entry, *, subject: str) -> int:
         InvalidInput: CB102 where the local header differs from the central directory, or where bytes are left
             between this member and what comes next.
     """
-    header = _LOCAL.unpack(source.read_at(entry.offset, _LOCAL.size))
+    header = LOCAL.unpack(source.read_at(entry.offset, LOCAL.size))
     magic, _, flags, method, _, _, crc, packed, size, name_length, extra_length = header
-    if magic != _LOCAL_MAGIC:
+    if magic != LOCAL_MAGIC:
         raise _refuse(subject, "a local header is not where the directory says", entry.name)
-    rest = source.read_at(entry.offset + _LOCAL.size, name_length + extra_length)
+    rest = source.read_at(entry.offset + LOCAL.size, name_length + extra_length)
     name = _name(rest[:name_length], flags, subject)
     size, packed, _ = _with_zip64(rest[name_length:], size, packed, None, subject, entry.name)
     _check_stored(flags, method, size, packed, subject, name)
     if (name, size, crc) != (entry.name, entry.size, entry.crc):
         raise _refuse(subject, "a local header differs from the directory", entry.name)
-    start = entry.offset + _LOCAL.size + len(rest)
+    start = entry.offset + LOCAL.size + len(rest)
     if start + entry.size != entry.end:
         raise _refuse(subject, "there is something behind the ZIP member, or it reaches too far", entry.name)
     return start
@@ -162,17 +164,17 @@ def _role(name: str) -> str:
 
 
 def _central_directory(source: ByteSource, subject: str) -> list[Entry]:
-    if source.size < _END.size:
+    if source.size < END.size:
         raise InvalidInput(Code.UNREADABLE, "not a ZIP archive", subject=subject)
-    end_offset = source.size - _END.size
-    end = _END.unpack(source.read_at(end_offset, _END.size))
+    end_offset = source.size - END.size
+    end = END.unpack(source.read_at(end_offset, END.size))
     magic, disk, first_disk, here, count, size, offset, comment = end
-    if magic != _END_MAGIC or comment:
+    if magic != END_MAGIC or comment:
         if _looks_like_zip(source):
             raise _refuse(subject, "a comment or other bytes follow the ZIP directory")
         raise InvalidInput(Code.UNREADABLE, "not a ZIP archive, or cut off", subject=subject)
     directory_end = end_offset
-    if _MAX16 in (here, count) or _MAX32 in (size, offset):
+    if MAX16 in (here, count) or MAX32 in (size, offset):
         (disk, first_disk, here, count, size, offset), directory_end = _end64(source, end_offset, subject)
     if disk or first_disk or here != count or offset + size != directory_end:
         raise _refuse(subject, "the ZIP directory is not where its end record says")
@@ -198,24 +200,24 @@ def _without_gaps(entries: list[Entry], directory: int, subject: str) -> list[En
     if starts[0] != 0:
         raise _refuse(subject, "there is something before the ZIP members")
     for entry, end in zip(ordered, starts[1:], strict=True):
-        if entry.offset + _LOCAL.size + len(entry.name) + entry.size > end:
+        if entry.offset + LOCAL.size + len(entry.name) + entry.size > end:
             raise _refuse(subject, "two ZIP members overlap, or one reaches into the directory", entry.name)
     return [replace(entry, end=end) for entry, end in zip(ordered, starts[1:], strict=True)]
 
 
 def _end64(source: ByteSource, end_offset: int, subject: str) -> tuple[tuple[int, ...], int]:
-    offset64 = end_offset - _LOCATOR64.size - _END64.size
+    offset64 = end_offset - ZIP64_LOCATOR.size - ZIP64_END.size
     if offset64 < 0:
         raise _refuse(subject, "the ZIP64 end record is missing")
-    raw = source.read_at(offset64, _END64.size + _LOCATOR64.size)
-    magic, record_size, _, _, *fields = _END64.unpack_from(raw)
-    locator, locator_disk, locator_offset, disks = _LOCATOR64.unpack_from(raw, _END64.size)
+    raw = source.read_at(offset64, ZIP64_END.size + ZIP64_LOCATOR.size)
+    magic, record_size, _, _, *fields = ZIP64_END.unpack_from(raw)
+    locator, locator_disk, locator_offset, disks = ZIP64_LOCATOR.unpack_from(raw, ZIP64_END.size)
     # The record must stand right before its locator, and without extensible data: no room to hide another
     # directory.
     if (
-        magic != _END64_MAGIC
-        or record_size != _END64.size - 12
-        or locator != _LOCATOR64_MAGIC
+        magic != ZIP64_END_MAGIC
+        or record_size != ZIP64_END.size - 12
+        or locator != ZIP64_LOCATOR_MAGIC
         or locator_disk
         or locator_offset != offset64
         or disks != 1
@@ -225,13 +227,13 @@ def _end64(source: ByteSource, end_offset: int, subject: str) -> tuple[tuple[int
 
 
 def _central_entry(directory: bytes, place: int, subject: str) -> tuple[Entry, int]:
-    if len(directory) - place < _CENTRAL.size:
+    if len(directory) - place < CENTRAL.size:
         raise _refuse(subject, "the ZIP directory is cut off")
-    fields = _CENTRAL.unpack_from(directory, place)
-    magic, _, _, flags, method, _, _, crc, packed, size, names, extras, comment, disk, _, _, offset = fields
-    place += _CENTRAL.size
+    fields = CENTRAL.unpack_from(directory, place)
+    magic, _, _, _, flags, method, _, _, crc, packed, size, names, extras, comment, disk, _, _, offset = fields
+    place += CENTRAL.size
     stop = place + names + extras + comment
-    if magic != _CENTRAL_MAGIC or stop > len(directory):
+    if magic != CENTRAL_MAGIC or stop > len(directory):
         raise _refuse(subject, "the ZIP directory is malformed")
     name = _name(directory[place : place + names], flags, subject)
     if comment or disk:
@@ -254,16 +256,16 @@ def _with_zip64(
         tag, length = struct.unpack_from("<2H", extra, place)
         body = extra[place + 4 : place + 4 + length]
         place += 4 + length
-        if place > len(extra) or tag not in (_ZIP64, _TIMES) or (tag == _ZIP64 and values is not None):
+        if place > len(extra) or tag not in (ZIP64_EXTRA, _TIMES) or (tag == ZIP64_EXTRA and values is not None):
             raise _refuse(subject, "an extra field is unknown, repeated or cut off", name)
-        if tag == _ZIP64:
+        if tag == ZIP64_EXTRA:
             if length % 8 or length > 24:
                 raise _refuse(subject, "the ZIP64 extra field is malformed", name)
             values = list(struct.unpack(f"<{length // 8}Q", body))
     results: list[int] = []
     rest = values or []
     for value in (size, packed, offset):
-        if value == _MAX32:
+        if value == MAX32:
             if not rest:
                 raise _refuse(subject, "the ZIP64 extra field is missing or too short", name)
             results.append(rest.pop(0))
@@ -279,20 +281,20 @@ def _with_zip64(
 def _name(raw: bytes, flags: int, subject: str) -> str:
     # Without the flag for UTF-8 other bytes mean something else to every reader.
     try:
-        return raw.decode("utf-8" if flags & _UTF8_FLAG else "ascii")
+        return raw.decode("utf-8" if flags & UTF8_FLAG else "ascii")
     except UnicodeDecodeError as error:
         raise _refuse(subject, "the name of a ZIP member cannot be decoded") from error
 
 
 def _check_stored(flags: int, method: int, size: int, packed: int, subject: str, name: str) -> None:
-    if flags & ~_UTF8_FLAG:
+    if flags & ~UTF8_FLAG:
         raise _refuse(subject, "a ZIP member is encrypted or has a data descriptor", name)
-    if method != _STORED or size != packed:
+    if method != STORED or size != packed:
         raise _refuse(subject, "a ZIP member is compressed; CEP 35 wants it stored", name)
 
 
 def _looks_like_zip(source: ByteSource) -> bool:
-    return source.size >= _LOCAL.size and source.read_at(0, 4) in (_LOCAL_MAGIC, _END_MAGIC)
+    return source.size >= LOCAL.size and source.read_at(0, 4) in (LOCAL_MAGIC, END_MAGIC)
 
 
 def _refuse(subject: str, message: str, field: str | None = None) -> InvalidInput:

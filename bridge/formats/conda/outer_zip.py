@@ -8,31 +8,33 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from bridge.formats.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    END,
+    END_MAGIC,
+    EPOCH_DATE,
+    LOCAL,
+    LOCAL_MAGIC,
+    MAX32,
+    STORED,
+    UNIX,
+    VERSION,
+    VERSION_ZIP64,
+    ZIP64_END,
+    ZIP64_END_MAGIC,
+    ZIP64_EXTRA,
+    ZIP64_LOCATOR,
+    ZIP64_LOCATOR_MAGIC,
+)
+
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-_LOCAL: Final = struct.Struct("<4s5H3L2H")
-_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
-_END: Final = struct.Struct("<4s4H2LH")
-_END64: Final = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR64: Final = struct.Struct("<4sLQL")
-_LOCAL_MAGIC: Final = b"PK\x03\x04"
-_CENTRAL_MAGIC: Final = b"PK\x01\x02"
-_END_MAGIC: Final = b"PK\x05\x06"
-_END64_MAGIC: Final = b"PK\x06\x06"
-_LOCATOR64_MAGIC: Final = b"PK\x06\x07"
 
-_VERSION: Final = 20
-_VERSION_ZIP64: Final = 45
-_UNIX: Final = 3
-_STORED: Final = 0
-_ZIP64: Final = 0x0001
-#: 1980-01-01, the first day that the format can say.
-_DATE: Final = (1 << 5) | 1
 _ATTRIBUTES: Final = (stat.S_IFREG | 0o644) << 16
-_MAX32: Final = 0xFFFFFFFF
 #: all bits set would mean "see the zip64 record".
-LARGEST_CLASSIC: Final = _MAX32 - 1
+LARGEST_CLASSIC: Final = MAX32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +109,18 @@ class OuterZip:
         wide = member.size > self._largest
         far = member.offset > self._largest
         values = [member.size, member.size] * wide + [member.offset] * far
-        extra = struct.pack(f"<2H{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
-        version = _VERSION_ZIP64 if member.roomy or values else _VERSION
-        size = _MAX32 if wide else member.size
-        header = _CENTRAL.pack(
-            _CENTRAL_MAGIC,
-            _UNIX << 8 | version,
+        extra = struct.pack(f"<2H{len(values)}Q", ZIP64_EXTRA, 8 * len(values), *values) if values else b""
+        version = VERSION_ZIP64 if member.roomy or values else VERSION
+        size = MAX32 if wide else member.size
+        header = CENTRAL.pack(
+            CENTRAL_MAGIC,
+            version,
+            UNIX,
             version,
             0,
-            _STORED,
+            STORED,
             0,
-            _DATE,
+            EPOCH_DATE,
             member.crc,
             size,
             size,
@@ -127,7 +130,7 @@ class OuterZip:
             0,
             0,
             _ATTRIBUTES,
-            _MAX32 if far else member.offset,
+            MAX32 if far else member.offset,
         )
         return header + member.name + extra
 
@@ -136,32 +139,32 @@ class OuterZip:
         far = offset > self._largest
         records = b""
         if far:
-            records = _END64.pack(
-                _END64_MAGIC,
-                _END64.size - 12,
-                _UNIX << 8 | _VERSION_ZIP64,
-                _VERSION_ZIP64,
+            records = ZIP64_END.pack(
+                ZIP64_END_MAGIC,
+                ZIP64_END.size - 12,
+                UNIX << 8 | VERSION_ZIP64,
+                VERSION_ZIP64,
                 0,
                 0,
                 count,
                 count,
                 size,
                 offset,
-            ) + _LOCATOR64.pack(_LOCATOR64_MAGIC, 0, offset + size, 1)
-        return records + _END.pack(_END_MAGIC, 0, 0, count, count, size, _MAX32 if far else offset, 0)
+            ) + ZIP64_LOCATOR.pack(ZIP64_LOCATOR_MAGIC, 0, offset + size, 1)
+        return records + END.pack(END_MAGIC, 0, 0, count, count, size, MAX32 if far else offset, 0)
 
 
 def _local_header(member: _Member) -> bytes:
     """The local header; the same length before and after the size of a roomy member is known."""
-    extra = struct.pack("<2H2Q", _ZIP64, 16, member.size, member.size) if member.roomy else b""
-    size = _MAX32 if member.roomy else member.size
-    header = _LOCAL.pack(
-        _LOCAL_MAGIC,
-        _VERSION_ZIP64 if member.roomy else _VERSION,
+    extra = struct.pack("<2H2Q", ZIP64_EXTRA, 16, member.size, member.size) if member.roomy else b""
+    size = MAX32 if member.roomy else member.size
+    header = LOCAL.pack(
+        LOCAL_MAGIC,
+        VERSION_ZIP64 if member.roomy else VERSION,
         0,
-        _STORED,
+        STORED,
         0,
-        _DATE,
+        EPOCH_DATE,
         member.crc,
         size,
         size,

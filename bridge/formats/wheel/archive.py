@@ -15,7 +15,8 @@ from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.compression import crc32
 from bridge.formats.wheel.member_names import MemberNames, Objection, Problem
 from bridge.formats.wheel.zip_directory import ArchiveMember, ZipDirectory
-from bridge.formats.wheel.zip_format import DEFLATED, STORED, UTF8_FLAG, Entry
+from bridge.formats.wheel.zip_format import Entry
+from bridge.formats.zip_records import DEFLATED, STORED, UTF8_FLAG
 from bridge.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:

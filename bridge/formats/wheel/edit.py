@@ -13,8 +13,9 @@ from bridge.formats.wheel.member_names import MemberNames
 from bridge.formats.wheel.record import RecordEntry, format_record, parse_record
 from bridge.formats.wheel.wheel_file import parse_wheel_file
 from bridge.formats.wheel.writer import WheelDigest, digest_of
-from bridge.formats.wheel.zip_format import DEFLATED, STORED, UTF8_FLAG, Entry, new_entry
+from bridge.formats.wheel.zip_format import Entry, new_entry
 from bridge.formats.wheel.zip_output import ZipOutput
+from bridge.formats.zip_records import DEFLATED, STORED, UTF8_FLAG
 from bridge.limits import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:

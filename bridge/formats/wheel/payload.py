@@ -9,7 +9,7 @@ from isal import igzip_lib
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.compression import crc32, inflater
-from bridge.formats.wheel.zip_format import DEFLATED
+from bridge.formats.zip_records import DEFLATED
 from bridge.limits import KIB, MIB
 
 if TYPE_CHECKING:

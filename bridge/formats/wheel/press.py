@@ -23,7 +23,7 @@ from bridge.formats.wheel.compression import (
     crc32_combine,
 )
 from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
-from bridge.formats.wheel.zip_format import DEFLATED, STORED
+from bridge.formats.zip_records import DEFLATED, STORED
 
 
 class _Reader(Protocol):

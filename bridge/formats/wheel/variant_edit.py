@@ -20,8 +20,9 @@ from bridge.formats.wheel.filename import add_label, drop_label
 from bridge.formats.wheel.record import RecordEntry, format_record
 from bridge.formats.wheel.variant_json import for_label, parse_variant_json, write_variant_json
 from bridge.formats.wheel.writer import WheelDigest, digest_of
-from bridge.formats.wheel.zip_format import DEFLATED, STORED, new_entry
+from bridge.formats.wheel.zip_format import new_entry
 from bridge.formats.wheel.zip_splice import RawMember, splice
+from bridge.formats.zip_records import DEFLATED, STORED
 
 if TYPE_CHECKING:
     from pathlib import Path

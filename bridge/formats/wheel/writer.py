@@ -27,8 +27,9 @@ from bridge.formats.wheel.compression import (
 from bridge.formats.wheel.member_names import MemberNames
 from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
 from bridge.formats.wheel.record import RecordEntry, format_record
-from bridge.formats.wheel.zip_format import CLASSIC, DEFLATED, STORED, Entry, Thresholds, new_entry
+from bridge.formats.wheel.zip_format import CLASSIC, Entry, Thresholds, new_entry
 from bridge.formats.wheel.zip_output import ZipOutput
+from bridge.formats.zip_records import DEFLATED, STORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

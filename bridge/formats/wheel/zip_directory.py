@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.wheel.zip_format import (
+from bridge.formats.wheel.zip_format import Entry
+from bridge.formats.zip_records import (
     CENTRAL,
     CENTRAL_MAGIC,
     END,
@@ -22,7 +23,6 @@ from bridge.formats.wheel.zip_format import (
     ZIP64_EXTRA,
     ZIP64_LOCATOR,
     ZIP64_LOCATOR_MAGIC,
-    Entry,
 )
 
 if TYPE_CHECKING:

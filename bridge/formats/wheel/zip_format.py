@@ -1,4 +1,4 @@
-"""The records of a zip archive as bytes, as far as wheels need them (PKWARE APPNOTE 6.3, 4.3 to 4.5)."""
+"""Headers and end records of a zip archive as bytes, as far as wheels need them (PKWARE APPNOTE 6.3, 4.3 to 4.5)."""
 
 from __future__ import annotations
 
@@ -7,35 +7,28 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-STORED: Final = 0
-DEFLATED: Final = 8
-
-#: general purpose bit 11: the name is UTF-8. Set only where it says something.
-UTF8_FLAG: Final = 0x800
-#: 1980-01-01 00:00:00, the first moment that the format can say.
-EPOCH_DATE: Final = (1 << 5) | 1
-EPOCH_TIME: Final = 0
-
-LOCAL: Final = struct.Struct("<4sHHHHHLLLHH")
-CENTRAL: Final = struct.Struct("<4sBBHHHHHLLLHHHHHLL")
-END: Final = struct.Struct("<4sHHHHLLH")
-ZIP64_END: Final = struct.Struct("<4sQHHLLQQQQ")
-ZIP64_LOCATOR: Final = struct.Struct("<4sLQL")
-
-LOCAL_MAGIC: Final = b"PK\x03\x04"
-CENTRAL_MAGIC: Final = b"PK\x01\x02"
-END_MAGIC: Final = b"PK\x05\x06"
-ZIP64_END_MAGIC: Final = b"PK\x06\x06"
-ZIP64_LOCATOR_MAGIC: Final = b"PK\x06\x07"
-
-#: a 32- or 16-bit field with all bits set: the value stands in the zip64 record.
-MAX32: Final = 0xFFFFFFFF
-MAX16: Final = 0xFFFF
-ZIP64_EXTRA: Final = 0x0001
-
-_UNIX: Final = 3
-_VERSION: Final = 20
-_VERSION_ZIP64: Final = 45
+from bridge.formats.zip_records import (
+    CENTRAL,
+    CENTRAL_MAGIC,
+    DEFLATED,
+    END,
+    END_MAGIC,
+    EPOCH_DATE,
+    EPOCH_TIME,
+    LOCAL,
+    LOCAL_MAGIC,
+    MAX16,
+    MAX32,
+    UNIX,
+    UTF8_FLAG,
+    VERSION,
+    VERSION_ZIP64,
+    ZIP64_END,
+    ZIP64_END_MAGIC,
+    ZIP64_EXTRA,
+    ZIP64_LOCATOR,
+    ZIP64_LOCATOR_MAGIC,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +60,8 @@ class Entry:
     flags: int = 0
     date: int = EPOCH_DATE
     time: int = EPOCH_TIME
-    made_by: tuple[int, int] = (_VERSION, _UNIX)
-    version_needed: int = _VERSION
+    made_by: tuple[int, int] = (VERSION, UNIX)
+    version_needed: int = VERSION
     #: extra fields of the central directory without the zip64 one.
     extra: bytes = b""
 
@@ -113,7 +106,7 @@ def local_header(entry: Entry, thresholds: Thresholds = CLASSIC) -> bytes:
     return (
         LOCAL.pack(
             LOCAL_MAGIC,
-            _VERSION_ZIP64 if wide else entry.version_needed,
+            VERSION_ZIP64 if wide else entry.version_needed,
             entry.flags,
             entry.method,
             entry.time,
@@ -145,9 +138,9 @@ def central_header(entry: Entry, thresholds: Thresholds = CLASSIC) -> bytes:
     return (
         CENTRAL.pack(
             CENTRAL_MAGIC,
-            max(made_by, _VERSION_ZIP64) if wide_values else made_by,
+            max(made_by, VERSION_ZIP64) if wide_values else made_by,
             system,
-            max(entry.version_needed, _VERSION_ZIP64) if wide_values else entry.version_needed,
+            max(entry.version_needed, VERSION_ZIP64) if wide_values else entry.version_needed,
             entry.flags,
             entry.method,
             entry.time,
@@ -178,8 +171,8 @@ def end_of_directory(count: int, offset: int, size: int, thresholds: Thresholds 
         records = ZIP64_END.pack(
             ZIP64_END_MAGIC,
             ZIP64_END.size - 12,
-            _UNIX << 8 | _VERSION_ZIP64,
-            _VERSION_ZIP64,
+            UNIX << 8 | VERSION_ZIP64,
+            VERSION_ZIP64,
             0,
             0,
             count,

@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.compression import inflater
-from bridge.formats.wheel.zip_format import (
-    CLASSIC,
-    STORED,
-    UTF8_FLAG,
-    Entry,
-    Thresholds,
-    central_header,
-    end_of_directory,
-    local_header,
-)
+from bridge.formats.wheel.zip_format import CLASSIC, Entry, Thresholds, central_header, end_of_directory, local_header
+from bridge.formats.zip_records import STORED, UTF8_FLAG
 from bridge.limits import MIB
 
 if TYPE_CHECKING:

@@ -11,19 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, Unsupported
-from bridge.formats.wheel.zip_format import (
-    CENTRAL,
-    END,
-    LOCAL,
-    MAX16,
-    MAX32,
-    ZIP64_END,
-    ZIP64_EXTRA,
-    Entry,
-    central_header,
-    local_header,
-)
+from bridge.formats.wheel.zip_format import Entry, central_header, local_header
 from bridge.formats.wheel.zip_output import ZipOutput
+from bridge.formats.zip_records import CENTRAL, END, LOCAL, MAX16, MAX32, ZIP64_END, ZIP64_EXTRA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
