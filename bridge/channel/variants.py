@@ -18,9 +18,10 @@ from bridge.channel.staging import Rank, Staged, StagedBuild, failed
 from bridge.channel.universe import Universe
 from bridge.errors import BridgeError, Code, Unrepresentable
 from bridge.formats.wheel.archive import WheelArchive
-from bridge.formats.wheel.core_metadata import parse_core_metadata, rewrite
+from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.formats.wheel.edit import rewrite_wheel
 from bridge.formats.wheel.filename import parse_wheel_filename
+from bridge.formats.wheel.metadata_output import rewrite
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.formats.wheel.variant_json import write_variant_json
 from bridge.formats.wheel.wheel_file import parse_wheel_file

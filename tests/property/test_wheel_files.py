@@ -21,9 +21,10 @@ from packaging.version import Version
 from bridge.errors import InvalidInput
 from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.compression import Compression
-from bridge.formats.wheel.core_metadata import build, parse_core_metadata, rewrite
+from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.formats.wheel.entry_points import format_entry_points, parse_entry_points
 from bridge.formats.wheel.member_names import MemberNames, unsafe_reason
+from bridge.formats.wheel.metadata_output import build, rewrite
 from bridge.formats.wheel.record import RecordEntry, format_record, parse_record
 from bridge.formats.wheel.writer import WheelWriter
 from bridge.formats.wheel.zip_format import Thresholds

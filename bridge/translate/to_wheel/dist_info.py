@@ -14,8 +14,8 @@ from packaging.tags import Tag
 from packaging.utils import canonicalize_name
 
 from bridge._version import __version__
-from bridge.formats.wheel.core_metadata import build, rewrite
 from bridge.formats.wheel.entry_points import format_entry_points
+from bridge.formats.wheel.metadata_output import build, rewrite
 from bridge.formats.wheel.wheel_file import format_wheel_file
 from bridge.model.conda import Origin, Subdir
 from bridge.model.payload import BytePatch

@@ -9,7 +9,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.wheel.core_metadata import build, parse_core_metadata, rewrite
+from bridge.formats.wheel.core_metadata import parse_core_metadata
+from bridge.formats.wheel.metadata_output import build, rewrite
 
 HEAD = b"Metadata-Version: 2.1\nName: Demo.Pkg\nVersion: 1.0\n"
 
