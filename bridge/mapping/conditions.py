@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bridge.errors import InvalidInput
 from bridge.mapping.matchspec import parse_spec
-from bridge.mapping.version_ast import MAX_DEPTH
+from bridge.mapping.precedence import MAX_DEPTH
 from bridge.mapping.version_specs import Accepted, Either, Every, Meaning, meaning
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from packaging.ranges import VersionRange
 from packaging.specifiers import InvalidSpecifier, Specifier
 from packaging.version import InvalidVersion, Version
 
-from bridge.mapping.marker_ast import AllOf, AnyOf, Comparison, Node
+from bridge.mapping.marker_ast import Comparison, Node
 from bridge.mapping.marker_targets import EXISTING, Cell, Implementation, exact_range, minor_lines
+from bridge.mapping.precedence import AllOf, AnyOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
-from bridge.mapping.version_ast import MAX_DEPTH
+from bridge.mapping.precedence import Grammar, Tree
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -35,22 +35,8 @@ class Comparison:
     reversed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """`a and b`."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """`a or b`; binds weaker than `and`."""
-
-    parts: tuple[Node, ...]
-
-
-Node = Comparison | AllOf | AnyOf
-_Token = str | Comparison
+Node = Tree[Comparison]
+_GRAMMAR: Final[Grammar[Comparison]] = Grammar(both="and", either="or", language="marker", term="comparison")
 
 
 def parse_marker(marker: Marker) -> Node:
@@ -60,12 +46,15 @@ def parse_marker(marker: Marker) -> Node:
         InvalidInput: CB111, it is nested deeper than people write.
     """
     tokens = _tokens(str(marker))
-    node, _ = _either(tokens, 0, 0)
+    try:
+        node, _ = _GRAMMAR.parse(tokens)
+    except ValueError as error:
+        raise _malformed(str(error)) from error
     return node
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens: list[_Token] = []
+def _tokens(text: str) -> list[str | Comparison]:
+    tokens: list[str | Comparison] = []
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -82,38 +71,6 @@ def _comparison(match: re.Match[str]) -> Comparison:
     variable, literal = (right, left) if backwards else (left, right)
     known = variable[0] not in "\"'" and literal[0] in "\"'"
     return Comparison(match["comparison"], variable if known else "", operator, literal[1:-1], backwards)
-
-
-def _either(tokens: list[_Token], start: int, depth: int) -> tuple[Node, int]:
-    if depth > MAX_DEPTH:
-        raise _malformed("marker is nested too deeply")
-    node, position = _both(tokens, start, depth)
-    parts = [node]
-    while position < len(tokens) and tokens[position] == "or":
-        node, position = _both(tokens, position + 1, depth)
-        parts.append(node)
-    return (parts[0] if len(parts) == 1 else AnyOf(tuple(parts))), position
-
-
-def _both(tokens: list[_Token], start: int, depth: int) -> tuple[Node, int]:
-    node, position = _one(tokens, start, depth)
-    parts = [node]
-    while position < len(tokens) and tokens[position] == "and":
-        node, position = _one(tokens, position + 1, depth)
-        parts.append(node)
-    return (parts[0] if len(parts) == 1 else AllOf(tuple(parts))), position
-
-
-def _one(tokens: list[_Token], start: int, depth: int) -> tuple[Node, int]:
-    first = tokens[start] if start < len(tokens) else ""
-    if isinstance(first, Comparison):
-        return first, start + 1
-    if first != "(":
-        raise _malformed("marker has no comparison where one is due")
-    node, position = _either(tokens, start + 1, depth + 1)
-    if position >= len(tokens) or tokens[position] != ")":
-        raise _malformed("marker has an open parenthesis")
-    return node, position + 1
 
 
 def _malformed(message: str) -> InvalidInput:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-#: deeper nesting than this is not written by people.
-MAX_DEPTH: Final = 32
+from bridge.mapping.precedence import Grammar, Tree
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<punctuation>[|,()])"
@@ -52,21 +51,10 @@ class Constraint:
                 return f"{operator.value}{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """`a,b`."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """`a|b`; binds weaker than `,`."""
-
-    parts: tuple[Node, ...]
-
-
-Node = Anything | Constraint | AllOf | AnyOf
+Term = Anything | Constraint
+#: `,` for all, `|` for any.
+Node = Tree[Term]
+_GRAMMAR: Final[Grammar[Term]] = Grammar(both=",", either="|", language="version spec", term="version")
 
 _PLAIN: Final = {
     "==": Operator.EQUAL,
@@ -95,14 +83,14 @@ def parse(text: str) -> Node:
         ValueError: it is not one; the message quotes the place.
     """
     tokens = _tokens(text)
-    node, rest = _either(tokens, 0, 0)
+    node, rest = _GRAMMAR.parse(tokens)
     if rest != len(tokens):
         raise ValueError(f"version spec {text!r} has a {tokens[rest]!r} too many")
     return node
 
 
-def _tokens(text: str) -> list[str | Anything | Constraint]:
-    tokens: list[str | Anything | Constraint] = []
+def _tokens(text: str) -> list[str | Term]:
+    tokens: list[str | Term] = []
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -113,7 +101,7 @@ def _tokens(text: str) -> list[str | Anything | Constraint]:
     return tokens
 
 
-def _constraint(operator: str, version: str) -> Anything | Constraint:
+def _constraint(operator: str, version: str) -> Term:
     stem = version
     while stem.endswith("*"):
         stem = stem[:-1].removesuffix(".")
@@ -123,37 +111,3 @@ def _constraint(operator: str, version: str) -> Anything | Constraint:
         raise ValueError(f"{operator}{version} matches nothing")
     table = _PLAIN if stem == version else _GLOB
     return Constraint(table[operator], stem)
-
-
-def _either(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
-    if depth > MAX_DEPTH:
-        raise ValueError("version spec is nested too deeply")
-    node, position = _both(tokens, start, depth)
-    parts = [node]
-    while position < len(tokens) and tokens[position] == "|":
-        node, position = _both(tokens, position + 1, depth)
-        parts.append(node)
-    return (parts[0] if len(parts) == 1 else AnyOf(tuple(parts))), position
-
-
-def _both(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
-    node, position = _one(tokens, start, depth)
-    parts = [node]
-    while position < len(tokens) and tokens[position] == ",":
-        node, position = _one(tokens, position + 1, depth)
-        parts.append(node)
-    return (parts[0] if len(parts) == 1 else AllOf(tuple(parts))), position
-
-
-def _one(tokens: list[str | Anything | Constraint], start: int, depth: int) -> tuple[Node, int]:
-    if start >= len(tokens):
-        raise ValueError("version spec ends too early")
-    first = tokens[start]
-    if first == "(":
-        node, position = _either(tokens, start + 1, depth + 1)
-        if position >= len(tokens) or tokens[position] != ")":
-            raise ValueError("version spec has an open parenthesis")
-        return node, position + 1
-    if not isinstance(first, str):
-        return first, start + 1
-    raise ValueError(f"version spec has {first!r} where a version should be")

@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from bridge.errors import Code, InvalidInput
 from bridge.mapping import intervals
-from bridge.mapping.version_ast import AllOf, AnyOf, Anything, Constraint, Node, Operator, parse
+from bridge.mapping.precedence import AllOf, AnyOf
+from bridge.mapping.version_ast import Anything, Constraint, Node, Operator, parse
 from bridge.mapping.versions import VersionRule, to_pep440
 from bridge.model.conda import CondaVersion
 

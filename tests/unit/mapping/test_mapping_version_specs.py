@@ -6,7 +6,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from bridge.errors import Code, InvalidInput
-from bridge.mapping.version_ast import MAX_DEPTH
+from bridge.mapping.precedence import MAX_DEPTH
 from bridge.mapping.version_specs import lower_bound, to_specifiers
 
 
