@@ -11,7 +11,7 @@ import zipfile
 from importlib.metadata import EntryPoints
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.metadata import Metadata
 from packaging.requirements import Requirement
@@ -69,6 +69,7 @@ def test_entry_points_read_back_here_and_in_importlib(groups: dict[str, dict[str
     keywords=st.lists(TEXT, max_size=3),
     requires_dist=st.lists(REQUIREMENTS, max_size=3),
 )
+@example(summary="", description="", license="", urls={}, keywords=[",", "a,"], requires_dist=[])
 def test_no_text_breaks_out_of_its_field(
     summary: str,
     description: str,

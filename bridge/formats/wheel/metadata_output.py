@@ -127,7 +127,7 @@ def build(
     if one_line(summary):
         headers.append(("Summary", one_line(summary)))
     headers.extend(url_headers({"Homepage": home_page, **(project_urls or {})}))
-    terms = [term for keyword in keywords if (term := one_line(keyword).replace(",", " "))]
+    terms = [term for keyword in keywords if (term := one_line(keyword).replace(",", " ").strip())]
     if terms:
         headers.append(("Keywords", ",".join(terms)))
     if one_line(license):
