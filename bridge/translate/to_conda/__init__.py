@@ -1,0 +1,1 @@
+"""Wheels to conda packages: pure planning."""

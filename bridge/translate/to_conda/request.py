@@ -1,0 +1,39 @@
+"""What planning a conda package starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bridge.formats.wheel.filename import WheelFilename
+from bridge.formats.wheel.reader import WheelMetadata
+from bridge.formats.wheel.survey import WheelSurvey
+from bridge.mapping.pypi_names import PypiNames
+from bridge.model.conda import ArchiveFormat, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CondaOptions:
+    """What the user decides about the packages.
+
+    Args:
+        conditional: whether repodata v3 may be used: `when`, `extras`, `flags` (CEPs 43 to 45). Without it, what depends
+            on Python or the system is split into several packages.
+        format: of the archive.
+    """
+
+    conditional: bool = False
+    format: ArchiveFormat = ArchiveFormat.CONDA
+
+
+@dataclass(frozen=True, slots=True)
+class CondaRequest:
+    """One wheel, read and checked."""
+
+    origin: Origin
+    filename: WheelFilename
+    metadata: WheelMetadata
+    survey: WheelSurvey
+    names: PypiNames
+    #: sha256 of the mapping data.
+    mappings: str
+    options: CondaOptions = field(default_factory=CondaOptions)
