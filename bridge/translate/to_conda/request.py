@@ -16,8 +16,8 @@ class CondaOptions:
     """What the user decides about the packages.
 
     Args:
-        conditional: whether repodata v3 may be used: `when`, `extras`, `flags` (CEPs 43 to 45). Without it, what depends
-            on Python or the system is split into several packages.
+        conditional: whether repodata v3 may be used: `when`, `extras`, `flags` (CEPs 43 to 45). Without it, what
+            depends on Python or the system is split into several packages.
         format: of the archive.
     """
 
