@@ -105,7 +105,7 @@ class Code(Enum):
     SEVERAL_PROJECTS = ("CB313", "several-projects", "split the package; a wheel holds one project")
     BINARY_FORMAT = ("CB314", "binary-format", "use --layout prefix; the binary is not 64-bit little-endian ELF")
     SHADOWED = ("CB316", "shadowed-build", "convert one build at a time, or publish the builds as variants")
-    NOT_AN_ARTIFACT = ("CB317", "not-an-artifact", "give .conda or .tar.bz2 files, or a directory of them")
+    NOT_AN_ARTIFACT = ("CB317", "not-an-artifact", "give .conda, .tar.bz2 or .whl files, or a directory of them")
     NO_MATCH = ("CB318", "no-match", "check the spec and the channels")
     PATCHER = ("CB319", "patcher-missing", "install patchelf, or use another layout")
     NAME_REFUSED = ("CB320", "name-refused", "name the project in an overlay file")

@@ -16,9 +16,10 @@ from typing import Any, Final
 from bridge.channel.inputs import Input, expand
 from bridge.channel.occupied import family_in_the_way
 from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.settings import Settings
 from bridge.channel.staging import Staged, failed, publish, strictly
 from bridge.channel.variants import make_families
-from bridge.channel.workshop import Settings, Workshop
+from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, Unsupported
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from bridge.channel.repodata import Channel
 from bridge.channel.solve import resolve_specs
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
+from bridge.formats.conda.identifiers import parse_filename
 from bridge.formats.conda.redaction import redact
+from bridge.formats.conda.remote import download
+from bridge.formats.wheel.filename import parse_wheel_filename
+from bridge.limits import Limits
 from bridge.model.conda import Subdir
 
 _ARCHIVES: Final = (".conda", ".tar.bz2")
+_WHEEL: Final = ".whl"
 _SCHEMES: Final = ("http://", "https://", "file://")
 #: an address, by itself or inside a MatchSpec; it may hold a password or a token.
 _ADDRESS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+://)[^\s\"'\],]*")
@@ -31,6 +39,28 @@ class Input:
     #: expected sha256 (hex) of what `url` gives.
     sha256: str | None = None
     error: BridgeError | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Which way it is converted; the file's own name says it."""
+        name = str(self.path) if self.path is not None else urlsplit(self.url or "").path
+        return name.endswith(_WHEEL)
+
+    @contextmanager
+    def local(self, limits: Limits) -> Iterator[Path]:
+        """The file, fetched to a temporary directory where it lies elsewhere.
+
+        Raises:
+            BridgeError: there is none, or it cannot be fetched (`CB109`, `CB115`, `CB118`, `CB119`, `CB123`).
+        """
+        if self.error is not None:
+            raise self.error
+        if self.path is not None:
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory(prefix="conda-bridge-") as directory:
+            check = parse_wheel_filename if self.is_wheel else parse_filename
+            yield download(self.url or "", Path(directory), sha256=self.sha256, limits=limits, check_name=check)
 
 
 def expand(texts: Sequence[str], channels: Sequence[Channel], subdir: Subdir) -> list[Input]:
@@ -54,7 +84,7 @@ def _expand(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[
         yield Input(shown, error=InvalidInput(Code.SOURCE, message, subject=shown))
     elif path.is_dir():
         yield from _directory(text, path)
-    elif path.is_file() or text.endswith((*_ARCHIVES, ".whl")):
+    elif path.is_file() or text.endswith((*_ARCHIVES, _WHEEL)):
         yield _file(text, path)
     else:
         yield from _spec(text, channels, subdir)
@@ -64,9 +94,9 @@ def _directory(text: str, path: Path) -> Iterator[Input]:
     if (path / "info" / "index.json").is_file():
         yield Input(text, path=path)
         return
-    found = sorted(item for item in path.rglob("*") if item.name.endswith(_ARCHIVES) and item.is_file())
+    found = sorted(item for item in path.rglob("*") if item.name.endswith((*_ARCHIVES, _WHEEL)) and item.is_file())
     if not found:
-        message = "the directory holds no .conda or .tar.bz2 file"
+        message = "the directory holds no .conda, .tar.bz2 or .whl file"
         yield Input(text, error=Unsupported(Code.NOT_AN_ARTIFACT, message, subject=text))
     for item in found:
         yield Input(str(item), path=item)
@@ -75,8 +105,8 @@ def _directory(text: str, path: Path) -> Iterator[Input]:
 def _file(text: str, path: Path) -> Input:
     if not path.is_file():
         return Input(text, error=InvalidInput(Code.SOURCE, "there is no such file", subject=text))
-    if not text.endswith(_ARCHIVES):
-        message = "this is neither a .conda nor a .tar.bz2 file"
+    if not text.endswith((*_ARCHIVES, _WHEEL)):
+        message = "this is neither a .conda or .tar.bz2 file nor a wheel"
         return Input(text, error=Unsupported(Code.NOT_AN_ARTIFACT, message, subject=text))
     return Input(text, path=path)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,15 +17,14 @@ from bridge.channel.locate import dist_name, fetch, local_path
 from bridge.channel.pressing import PressedArtifact
 from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import Channel, ChannelRecord, open_channel
+from bridge.channel.settings import Settings
 from bridge.channel.solve import required_name, resolve
 from bridge.channel.staging import Rank, StagedBuild
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
-from bridge.formats.conda.remote import download, open_remote
+from bridge.formats.conda.remote import open_remote
 from bridge.formats.conda.survey import survey
-from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.press import PayloadPress
-from bridge.limits import Limits
 from bridge.mapping.names import DependencyKind, Evidence
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaMetadata, CondaName, IndexJson, Noarch, Origin
@@ -34,24 +33,7 @@ from bridge.model.plan import Layout, Loss, Output, WheelPlan
 from bridge.translate.to_wheel.foreign import foreign_libraries
 from bridge.translate.to_wheel.natives import is_binary
 from bridge.translate.to_wheel.plan import plan_wheel
-from bridge.translate.to_wheel.request import Options, Request
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run decides once; travels to worker processes."""
-
-    options: Options
-    channels: tuple[str, ...]
-    #: platforms whose records are read.
-    subdirs: tuple[str, ...]
-    overlays: tuple[Path, ...]
-    compression: Compression
-    limits: Limits
-    #: of the writer, for one package.
-    threads: int = 1
-    #: conda name -> project name, of the run's own inputs.
-    names: Mapping[CondaName, str] = field(default_factory=dict)
+from bridge.translate.to_wheel.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +105,8 @@ class Workshop:
 
     @contextmanager
     def _opened(self, item: Input) -> Iterator[tuple[CondaArtifact, ChannelRecord | None]]:
-        if item.error is not None:
-            raise item.error
-        with ExitStack() as stack:
-            path = item.path
-            if path is None:
-                directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conda-bridge-")))
-                path = download(item.url or "", directory, sha256=item.sha256, limits=self._settings.limits)
-            artifact = stack.enter_context(open_artifact(path, limits=self._settings.limits))
+        limits = self._settings.limits
+        with item.local(limits) as path, open_artifact(path, limits=limits) as artifact:
             yield artifact, self._record_of(artifact)
 
     def _record_of(self, artifact: CondaArtifact) -> ChannelRecord | None:

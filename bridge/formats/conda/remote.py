@@ -25,6 +25,7 @@ from bridge.limits import DEFAULT_LIMITS, KIB, Limits
 from bridge.model.conda import ArchiveFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from bridge.model.conda import CondaMetadata
@@ -178,7 +179,14 @@ def open_remote(url: str, *, limits: Limits = DEFAULT_LIMITS, subdir: str | None
     return RemotePackage(Address.parse(url), limits, subdir=subdir)
 
 
-def download(url: str, directory: Path, *, sha256: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
+def download(
+    url: str,
+    directory: Path,
+    *,
+    sha256: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    check_name: Callable[[str], object] = parse_filename,
+) -> Path:
     """Fetch a package into `directory`, under its own name, whole and verified or not at all.
 
     Args:
@@ -186,12 +194,13 @@ def download(url: str, directory: Path, *, sha256: str | None = None, limits: Li
         directory: must exist.
         sha256: what the channel says, lowercase hex; None where it says nothing.
         limits: `total_size` bounds the download.
+        check_name: refuses a file name that no package has; by default, one that is no conda package's.
 
     Raises:
-        InvalidInput: CB109, CB115 (file name), CB118 (hash), CB119 (the source failed or sent too little).
+        InvalidInput: CB109, CB115 (file name; or what `check_name` raises), CB118 (hash), CB119 (the source failed or sent too little).
     """
     address = Address.parse(url)
-    parse_filename(address.filename)
+    check_name(address.filename)
     digest = hashlib.sha256()
     with request(address) as response:
         partial = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, and kept if all went well
