@@ -88,6 +88,9 @@ class Code(Enum):
     FOREIGN_LINK = ("CB237", "foreign-link", "install the package that owns the file, and use the file's own name")
     SELECTION = ("CB239", "selection-differs", "compare the two builds with `select` on the machine that is named")
     NOT_VENDORED = ("CB238", "not-vendored", "install by other means what is run, read or loaded by its name")
+    NO_WAY_BACK = ("CB254", "no-way-back", "keep the wheel; it cannot be made again from the package")
+    HOTFIX_LEFT = ("CB255", "hotfix-left", "none; what is restored says what its builder said, not what a channel says")
+    SHADOWED_PACKAGE = ("CB258", "shadowed-package", "convert the two wheels into different directories")
 
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
     LAYOUT_PLATFORM = ("CB301", "layout-platform", "use --layout prefix")
@@ -113,6 +116,8 @@ class Code(Enum):
     OUTPUT_TAKEN = ("CB322", "output-taken", "choose another directory, or move away what is in it")
     PATCH_FAILED = ("CB323", "patch-failed", "use --layout prefix; patchelf cannot rewrite the binary")
     PYTHON_DIFFERS = ("CB325", "requires-python-differs", "convert the two builds apart, or rebuild one of them")
+    RESTORE_CHANGED = ("CB335", "restore-changed", "take the original, or the file as the bridge made it")
+    RESTORE_MALFORMED = ("CB336", "restore-malformed", "take the original, or the file as the bridge made it")
     ZIP64_EDGE = ("CB324", "zip64-edge", "build the wheel again with a file more or less")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:

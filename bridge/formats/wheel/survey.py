@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _SPOOL_FLOOR: Final = 8 * MIB
 #: a script whose first line may be rewritten; longer ones are data with a script in front.
 _SCRIPT_SIZE: Final = 1 * MIB
-#: made again for every installation, and sometimes the largest file of dist-info.
-_UNNEEDED_METADATA: Final = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s"})
 _BINARIES: Final = frozenset({Nature.ELF, Nature.MACHO, Nature.PE})
 
 
@@ -111,9 +109,8 @@ class _Surveyor:
         return FileFacts(member, reader.sha256, found, content=content)
 
     def _is_wanted(self, member: Member, found: Nature) -> bool:
-        head, _, rest = member.path.partition("/")
-        if head == self._dist_info:
-            return rest not in _UNNEEDED_METADATA
+        if member.path.partition("/")[0] == self._dist_info:
+            return True
         if self._is_pth(member.path):
             return True
         scheme, place = destination(member.path, self._data)
