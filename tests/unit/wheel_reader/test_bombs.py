@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile_samples import METADATA, WHEEL, Sample
+
+from tests.support.hostile_samples import METADATA, WHEEL, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

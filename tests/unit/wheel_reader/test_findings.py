@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile_samples import DATA, DIST_INFO, METADATA, Sample
 
 from bridge.errors import Code
 from bridge.formats.wheel.findings import pth_finding
 from bridge.formats.wheel.reader import open_wheel
 from bridge.formats.wheel.survey import survey_wheel
+from tests.support.hostile_samples import DATA, DIST_INFO, METADATA, Sample
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from hostile_samples import DATA, DIST_INFO, METADATA, VARIANT_JSON, WHEEL, Sample, recorded
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.payload import BLOCK
@@ -17,6 +16,7 @@ from bridge.formats.wheel.reader import open_wheel
 from bridge.limits import Limits
 from bridge.model.payload import MemberKind
 from bridge.model.variant import Property
+from tests.support.hostile_samples import DATA, DIST_INFO, METADATA, VARIANT_JSON, WHEEL, Sample, recorded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from hostile_samples import DATA, DIST_INFO, METADATA, Sample
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel import survey as survey_module
@@ -15,6 +14,7 @@ from bridge.formats.wheel.reader import open_wheel
 from bridge.formats.wheel.survey import survey_wheel
 from bridge.limits import Limits
 from bridge.model.payload import Nature
+from tests.support.hostile_samples import DATA, DIST_INFO, METADATA, Sample
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "facts" / "golden"
 
