@@ -26,12 +26,18 @@ LEVELS: Final[Mapping[Compression, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class PackageSettings:
-    """What concerns the conda packages that wheels become."""
+    """What concerns the conda packages that wheels become.
+
+    Args:
+        options: of planning.
+        level: of zstd, 1 to 22 (of bzip2 for `.tar.bz2`, where everything above 9 is 9); None follows the compression
+            of wheels.
+        same_names: whether a project that no table knows is taken for the conda package of the same name.
+        projects: filled in by the run.
+    """
 
     options: CondaOptions = field(default_factory=CondaOptions)
-    #: of zstd; of bzip2 for `.tar.bz2`, where everything above 9 is 9.
-    level: int = LEVELS[Compression.BALANCED]
-    #: whether a project that no table knows is taken for the conda package of the same name.
+    level: int | None = None
     same_names: bool = False
     #: the projects of the run's own wheels: what comes of them is what requirements between them mean.
     projects: frozenset[NormalizedName] = frozenset()
@@ -53,3 +59,8 @@ class Settings:
     #: conda name -> project name, of the run's own inputs.
     names: Mapping[CondaName, str] = field(default_factory=dict)
     packages: PackageSettings = field(default_factory=PackageSettings)
+
+    @property
+    def level(self) -> int:
+        """The compression level of conda packages."""
+        return LEVELS[self.compression] if self.packages.level is None else self.packages.level

@@ -10,10 +10,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 from packaging.version import Version
 
-from bridge.channel.occupied import wheel_in_the_way
+from bridge.channel.occupied import package_in_the_way, wheel_in_the_way
 from bridge.errors import BridgeError, Code, InvalidInput, Unrepresentable, Unsupported
-from bridge.model.conda import CondaName, IndexJson
-from bridge.model.plan import Outcome, Output, Status
+from bridge.model.conda import CondaName, IndexJson, Subdir
+from bridge.model.plan import Loss, Outcome, Output, Status
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,12 +51,23 @@ class StagedBuild:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedPackage:
+    """What is known about a conda package that waits in the staging directory."""
+
+    subdir: Subdir
+    #: of several packages with one name, the greatest is kept.
+    preference: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Staged:
     """An outcome whose outputs still lie in the staging directory; `rank` and `build` are None where there are none."""
 
     outcome: Outcome
     rank: Rank | None = None
     build: StagedBuild | None = None
+    #: one for each output, where a wheel became conda packages.
+    packages: tuple[StagedPackage, ...] = ()
 
 
 def failed(label: str, error: BridgeError) -> Outcome:
@@ -94,17 +105,66 @@ def status_of(error: BridgeError) -> Status:
 def publish(staged: Sequence[Staged], directory: Path) -> tuple[Outcome, ...]:
     """Move outputs from staging into `directory`; of several with one name, only the one of highest rank.
 
+    Conda packages go to the directory of their platform.
+
     Returns:
         The final outcomes, in order. The same file given twice is converted twice; a build that lost its name to
-        another is `unrepresentable` (`CB316`).
+        another is `unrepresentable` (`CB316`), and so is a wheel that lost the names of all its packages; if it lost
+        some of them, that is a loss (`CB258`).
     """
-    winners: dict[str, tuple[Rank, Output]] = {}
+    wheels: dict[str, tuple[Rank, Output]] = {}
+    packages: dict[str, tuple[tuple[tuple[int, ...], str], Output]] = {}
     for item in staged:
         for output in item.outcome.outputs:
-            best = winners.get(output.filename)
+            best = wheels.get(output.filename)
             if item.rank is not None and (best is None or item.rank > best[0]):
-                winners[output.filename] = (item.rank, output)
-    return tuple(_published(item, winners, directory) for item in staged)
+                wheels[output.filename] = (item.rank, output)
+        for package, output in zip(item.packages, item.outcome.outputs, strict=False):
+            place, worth = f"{package.subdir}/{output.filename}", (package.preference, output.source.filename)
+            other = packages.get(place)
+            if other is None or worth > other[0]:
+                packages[place] = (worth, output)
+    winners = {place: output for place, (_, output) in packages.items()}
+    return tuple(
+        _published_packages(item, winners, directory) if item.packages else _published(item, wheels, directory)
+        for item in staged
+    )
+
+
+def _published_packages(item: Staged, winners: Mapping[str, Output], directory: Path) -> Outcome:
+    """Put the packages of one wheel in their places, all of them that won their names or none."""
+    kept: list[tuple[Output, Path]] = []
+    losses: list[Loss] = []
+    for package, output in zip(item.packages, item.outcome.outputs, strict=True):
+        place = f"{package.subdir}/{output.filename}"
+        winner = winners[place]
+        if winner.sha256 != output.sha256:
+            losses.append(Loss(Code.SHADOWED_PACKAGE, place, f"was made of {winner.source.filename}, which is preferred"))
+        elif winner is output and (why := package_in_the_way(directory / place, Path(output.path))) is not None:
+            return failed(item.outcome.input, Unsupported(Code.OUTPUT_TAKEN, why, subject=place))
+        else:
+            kept.append((output, directory / place))
+    if not kept:
+        message = f"{losses[0].subject} {losses[0].detail}"
+        error = Unrepresentable(Code.SHADOWED, message, subject=item.outcome.outputs[0].source.filename)
+        return failed(item.outcome.input, error)
+    for output, destination in kept:
+        # The same wheel given twice has the same packages; the other one's are put in place.
+        if winners[f"{destination.parent.name}/{output.filename}"] is output and (error := _place(output, destination)):
+            return failed(item.outcome.input, error)
+    outputs = tuple(replace(output, path=str(destination)) for output, destination in kept)
+    return replace(item.outcome, outputs=outputs, losses=(*item.outcome.losses, *losses))
+
+
+def _place(output: Output, destination: Path) -> Unsupported | None:
+    """Rename a finished file into its place; what stood in the way, if it did."""
+    try:
+        destination.parent.mkdir(exist_ok=True)
+        Path(output.path).replace(destination)
+    except OSError as reason:
+        message = f"the file cannot be put in its place: {reason.strerror}"
+        return Unsupported(Code.OUTPUT_TAKEN, message, subject=output.filename)
+    return None
 
 
 def _published(item: Staged, winners: Mapping[str, tuple[Rank, Output]], directory: Path) -> Outcome:
@@ -119,13 +179,7 @@ def _published(item: Staged, winners: Mapping[str, tuple[Rank, Output]], directo
         if winner is output:
             if (why := wheel_in_the_way(destination, Path(output.path))) is not None:
                 return failed(item.outcome.input, Unsupported(Code.OUTPUT_TAKEN, why, subject=output.filename))
-            try:
-                Path(output.path).replace(destination)
-            except OSError as reason:
-                message = f"the file cannot be put in its place: {reason.strerror}"
-                return failed(
-                    item.outcome.input,
-                    Unsupported(Code.OUTPUT_TAKEN, message, subject=output.filename),
-                )
+            if (taken := _place(output, destination)) is not None:
+                return failed(item.outcome.input, taken)
         outputs.append(replace(output, path=str(destination)))
     return replace(item.outcome, outputs=tuple(outputs))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from bridge.model.conda import ArchiveFormat, CondaIdentity, FileMode, Origin, Subdir
 from bridge.model.payload import BytePatch
 from bridge.model.plan import Literal, Loss, Variant
+
+#: where about.json's `extra` says what the package was made of.
+ABOUT_KEY: Final = "conda-wheel-bridge"
 
 
 @dataclass(frozen=True, slots=True)
