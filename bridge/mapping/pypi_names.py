@@ -12,7 +12,7 @@ from bridge.mapping.tables import DependencyKind, Tables
 from bridge.model.conda import CondaName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: CEP 26.
 _LONGEST_NAME = 64
@@ -22,10 +22,18 @@ class PypiNameSource(Enum):
     """Where an answer comes from, strongest first."""
 
     OVERLAY = "overlay"
+    #: what another input of the run is called.
+    RUN = "run"
     TABLE = "table"
+    #: one of several, by the convention that `preferred` of the table records.
+    PREFERRED = "preferred"
+    #: the wheel's own project, which nobody else is known to package.
+    OWN_NAME = "own-name"
     #: the same name, assumed because the user said that names are alike.
     SAME_NAME = "same-name"
     AMBIGUOUS = "ambiguous"
+    #: conda's package of that name is known to be something else.
+    TAKEN = "taken"
     UNMAPPED = "unmapped"
 
 
@@ -36,9 +44,9 @@ class CondaNameAnswer:
     project: NormalizedName
     conda: CondaName | None
     source: PypiNameSource
-    #: 1 where the user said so, 0 where nothing is settled.
+    #: 1 where the user or another input says so, 0 where nothing is settled.
     confidence: float
-    #: the conda packages to choose from, sorted, where there are several.
+    #: the conda packages to choose from, sorted, where there are several, whether or not one is preferred.
     candidates: tuple[CondaName, ...] = ()
 
     @property
@@ -47,6 +55,8 @@ class CondaNameAnswer:
         match self.source:
             case PypiNameSource.AMBIGUOUS:
                 return f"{self.project} may be any of the conda packages {', '.join(self.candidates)}"
+            case PypiNameSource.TAKEN:
+                return f"no conda package is known for {self.project}, and conda's {self.project} is something else"
             case PypiNameSource.UNMAPPED:
                 return f"no conda package is known for {self.project}"
             case _:
@@ -60,11 +70,15 @@ class PypiNames:
         tables: the data, with the user's overlay.
         assume_same: whether a project that nobody knows may be taken for the conda package of the same normalised
             name. Never the case where that name is known to be something else.
+        run: what the projects among the run's own inputs are called; wins over everything but the user.
     """
 
-    def __init__(self, tables: Tables, *, assume_same: bool = False) -> None:
+    def __init__(
+        self, tables: Tables, *, assume_same: bool = False, run: Mapping[NormalizedName, CondaName] | None = None
+    ) -> None:
         self._tables = tables
         self._assume_same = assume_same
+        self._run: Mapping[NormalizedName, CondaName] = {} if run is None else run
         self._overlay = _inverse(
             (name, distribution)
             for name, (kind, distribution) in tables.overlay.items()
@@ -77,31 +91,52 @@ class PypiNames:
         )
 
     def lookup(self, project: str) -> CondaNameAnswer:
-        """The strongest answer for a project, spelled in any way; never a guess among several."""
+        """What a project is called that something requires, spelled in any way; never a guess among several."""
         name = canonicalize_name(project)
-        for table, source, confidence in (
-            (self._overlay, PypiNameSource.OVERLAY, 1.0),
-            (self._known, PypiNameSource.TABLE, 0.95),
-        ):
-            found = table.get(name, ())
-            if len(found) == 1:
-                return CondaNameAnswer(name, found[0], source, confidence)
-            if found:
-                return CondaNameAnswer(name, None, PypiNameSource.AMBIGUOUS, 0.0, found)
-        if self._assume_same and self._free(CondaName(name)):
-            return CondaNameAnswer(name, CondaName(name), PypiNameSource.SAME_NAME, 0.4)
-        return CondaNameAnswer(name, None, PypiNameSource.UNMAPPED, 0.0)
+        if (known := self._lookup(name)) is not None:
+            return known
+        if not self._assume_same:
+            return CondaNameAnswer(name, None, PypiNameSource.UNMAPPED, 0.0)
+        return self._same(name, PypiNameSource.SAME_NAME, 0.4)
 
-    def _free(self, name: CondaName) -> bool:
-        """Whether nothing else is known under the name: `zstd` of PyPI is not the library."""
-        tables = self._tables
-        taken = (
-            name in tables.python
-            or name in tables.overlay
-            or tables.fixed_kind(name) is not None
-            or tables.is_native(name)
-        )
-        return not taken and len(name) <= _LONGEST_NAME
+    def own(self, project: str) -> CondaNameAnswer:
+        """What the wheel's own project is called, spelled in any way.
+
+        A project that no table knows keeps its normalised name, unless conda's package of that name is known to be
+        something else. Without `conda` in the answer the wheel cannot be converted until the user has answered.
+        """
+        name = canonicalize_name(project)
+        return self._lookup(name) or self._same(name, PypiNameSource.OWN_NAME, 0.6)
+
+    def _lookup(self, name: NormalizedName) -> CondaNameAnswer | None:
+        found, known = self._overlay.get(name, ()), self._known.get(name, ())
+        candidates = found or known
+        several = candidates if len(candidates) > 1 else ()
+        if (chosen := self._tables.chosen.get(name)) is not None:
+            return CondaNameAnswer(name, chosen, PypiNameSource.OVERLAY, 1.0, several)
+        if len(found) == 1:
+            return CondaNameAnswer(name, found[0], PypiNameSource.OVERLAY, 1.0)
+        if (here := self._run.get(name)) is not None:
+            return CondaNameAnswer(name, here, PypiNameSource.RUN, 1.0, several)
+        if not several:
+            return CondaNameAnswer(name, known[0], PypiNameSource.TABLE, 0.95) if known else None
+        if (preferred := self._tables.preferred.get(name)) in several:
+            return CondaNameAnswer(name, preferred, PypiNameSource.PREFERRED, 0.8, several)
+        return CondaNameAnswer(name, None, PypiNameSource.AMBIGUOUS, 0.0, several)
+
+    def _same(self, name: NormalizedName, source: PypiNameSource, confidence: float) -> CondaNameAnswer:
+        """The normalised name itself, where it is free: `zstd` of PyPI is not the library."""
+        tables, same = self._tables, CondaName(name)
+        if (
+            same in tables.python
+            or same in tables.overlay
+            or tables.fixed_kind(same) is not None
+            or tables.is_native(same)
+        ):
+            return CondaNameAnswer(name, None, PypiNameSource.TAKEN, 0.0)
+        if len(name) > _LONGEST_NAME:
+            return CondaNameAnswer(name, None, PypiNameSource.UNMAPPED, 0.0)
+        return CondaNameAnswer(name, same, source, confidence)
 
 
 def _inverse(pairs: Iterable[tuple[CondaName, str]]) -> dict[NormalizedName, tuple[CondaName, ...]]:

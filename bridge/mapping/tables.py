@@ -11,6 +11,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from packaging.utils import NormalizedName, canonicalize_name
+
 from bridge.errors import Code, InvalidInput
 from bridge.mapping.yaml_file import data_directory, parse_yaml, read_overlay
 from bridge.model.conda import CondaName
@@ -84,6 +86,10 @@ class Tables:
     preloaded: tuple[Preloaded, ...]
     notes: Mapping[CondaName, Note]
     overlay: Mapping[CondaName, tuple[DependencyKind, str | None]]
+    #: PyPI project -> which of several conda packages with its distribution stands for it, by convention.
+    preferred: Mapping[NormalizedName, CondaName]
+    #: the same, as the user says.
+    chosen: Mapping[NormalizedName, CondaName]
     #: sha256 of the content, for provenance and caches.
     digest: str
 
@@ -113,14 +119,15 @@ class _Draft:
     kinds: dict[str, DependencyKind] = field(default_factory=dict)
     preloaded: dict[str, Preloaded] = field(default_factory=dict)
     notes: dict[CondaName, Note] = field(default_factory=dict)
+    preferred: dict[NormalizedName, CondaName] = field(default_factory=dict)
 
 
 def load_tables(overlays: Sequence[Path] = ()) -> Tables:
     """Read the project's data and lay the user's files over it; later files win.
 
     An overlay has the same sections as the project's own files: `python` (conda name: distribution),
-    `same` (list), `native` (list), `kinds` (kind: list of names), `preloaded`, `notes`. Lists of `native` and
-    `kinds` may hold globs.
+    `same` (list), `preferred` (project: conda name), `native` (list), `kinds` (kind: list of names), `preloaded`,
+    `notes`. Lists of `native` and `kinds` may hold globs. A list may also be one text, split at white space.
 
     Raises:
         InvalidInput: CB101 an overlay cannot be read, CB109 it is too large, CB111 it has another form; the
@@ -156,6 +163,8 @@ def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
         preloaded=tuple({**base.preloaded, **over.preloaded}.values()),
         notes={**base.notes, **over.notes},
         overlay=_overlay(over),
+        preferred=base.preferred,
+        chosen=over.preferred,
         digest=digest.hexdigest(),
     )
 
@@ -179,6 +188,11 @@ def _merge(draft: _Draft, document: Any, subject: str) -> None:
             case "same":
                 for key, name in _strings(value, subject, section):
                     draft.python[_conda_name(name, subject, key)] = _distribution(name, subject, key)
+            case "preferred":
+                for project, name in _mapping(value, subject, section).items():
+                    key = f"{section}.{project}"
+                    chosen = canonicalize_name(_distribution(project, subject, key))
+                    draft.preferred[chosen] = _conda_name(name, subject, key)
             case "native":
                 for key, name in _strings(value, subject, section):
                     draft.native[_name_or_glob(name, subject, key)] = None
@@ -234,16 +248,16 @@ def _mapping(value: Any, subject: str, key: str, allowed: set[str] | None = None
 
 
 def _strings(value: Any, subject: str, key: str) -> Iterator[tuple[str, str]]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | str):
         raise _malformed("must be a list", subject, key)
-    for number, item in enumerate(value):
+    for number, item in enumerate(value.split() if isinstance(value, str) else value):
         if not isinstance(item, str):
             raise _malformed("must be text", subject, f"{key}[{number}]")
         yield f"{key}[{number}]", item
 
 
-def _conda_name(name: str, subject: str, key: str) -> CondaName:
-    if not _CONDA_NAME.fullmatch(name) or len(name) > 64:
+def _conda_name(name: Any, subject: str, key: str) -> CondaName:
+    if not isinstance(name, str) or not _CONDA_NAME.fullmatch(name) or len(name) > 64:
         raise _malformed(f"{name!r} is not a conda package name", subject, key)
     return CondaName(name)
 

@@ -200,7 +200,7 @@ def test_names_come_with_source_and_confidence(names: PypiNames) -> None:
     overlaid = names.lookup("RUAMEL.yaml")
     assert (overlaid.conda, overlaid.source, overlaid.confidence) == ("ruamel.yaml", PypiNameSource.OVERLAY, 1.0)
     known = names.lookup("torch")
-    assert known.source in (PypiNameSource.TABLE, PypiNameSource.AMBIGUOUS)
+    assert (known.conda, known.source) == ("pytorch", PypiNameSource.PREFERRED)
     unknown = names.lookup("nobody-knows-this")
     assert (unknown.conda, unknown.source, unknown.confidence) == (None, PypiNameSource.UNMAPPED, 0.0)
 
