@@ -29,6 +29,7 @@ from bridge.model.plan import (
     WheelPlan,
 )
 from bridge.native.patcher import apply_elf_patch
+from bridge.translate.to_wheel.text_edits import apply_text_edits
 
 _CHUNK: Final = 1 << 20
 
@@ -187,9 +188,7 @@ def _edited(original: io.BufferedIOBase, size: int, edits: tuple[Edit, ...]) -> 
     texts = [edit for edit in edits if isinstance(edit, TextEdit | ShebangEdit)]
     elf = [edit for edit in edits if isinstance(edit, ElfPatch)]
     if texts:
-        data = original.read()
-        for text in texts:
-            data = apply_text_edit(data, text)
+        data = apply_text_edits(original.read(), texts)
         yield io.BytesIO(data), len(data)
         return
     patched = PatchedReader(original, patches)
@@ -205,15 +204,6 @@ def _edited(original: io.BufferedIOBase, size: int, edits: tuple[Edit, ...]) -> 
             apply_elf_patch(path, patch)
         with path.open("rb") as result:
             yield result, os.fstat(result.fileno()).st_size
-
-
-def apply_text_edit(data: bytes, edit: TextEdit | ShebangEdit) -> bytes:
-    """Apply one edit to the whole content of a text file."""
-    if isinstance(edit, TextEdit):
-        return data.replace(edit.old, edit.new)
-    line, separator, rest = data.partition(b"\n")
-    ending = b"\r" if line.endswith(b"\r") else b""
-    return edit.new + ending + separator + rest
 
 
 class PatchedReader:

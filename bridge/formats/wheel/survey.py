@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
@@ -31,8 +31,9 @@ _BINARIES: Final = frozenset({Nature.ELF, Nature.MACHO, Nature.PE})
 class WheelSurvey:
     """What one pass over a wheel found."""
 
-    #: paths are names in the wheel; there are no links. Content is kept of dist-info, of scripts with a `#!` line in
-    #: the schemes `scripts` and `data` (`bin/`, `Scripts/`), and of `.pth` files in site-packages.
+    #: paths are names in the wheel; there are no links. Content is kept of dist-info (of binaries only below
+    #: `conda/info/`), of scripts with a `#!` line in the schemes `scripts` and `data` (`bin/`, `Scripts/`), and of
+    #: `.pth` files in site-packages.
     survey: Survey
     #: those of the metadata, and what the content of files adds to them.
     findings: tuple[Finding, ...]
@@ -53,6 +54,8 @@ class _Surveyor:
         self._reader = reader
         self._dist_info = reader.metadata().dist_info
         self._data = f"{self._dist_info.removesuffix('.dist-info')}.data"
+        #: files of a conda package's own description, which are looked at like any other and still needed whole.
+        self._described = f"{self._dist_info}/conda/info/"
         self._kept = 0
 
     def run(self) -> WheelSurvey:
@@ -80,6 +83,9 @@ class _Surveyor:
         return FileFacts(member, reader.sha256, found)
 
     def _binary(self, member: Member, head: bytes, reader: MemberReader) -> FileFacts:
+        if member.path.startswith(self._described):
+            kept = self._kept_whole(member, head, reader, Nature.OTHER)
+            return replace(self._inspected(member, kept.content or b"", kept.sha256), content=kept.content)
         if member.size <= _SPOOL_FLOOR:
             return self._inspected(member, head + reader.read(), reader.sha256)
         with tempfile.TemporaryFile() as file:

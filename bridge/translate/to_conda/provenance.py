@@ -18,6 +18,7 @@ from bridge.formats.wheel.tree import DATA_SUFFIX, destination
 from bridge.model.conda_plan import CondaFile, FromWheel
 from bridge.model.payload import FileFacts
 from bridge.model.plan import Literal, Loss
+from bridge.translate.contents import content_digest
 from bridge.translate.to_conda.request import CondaRequest
 
 #: the key in `extra`.
@@ -60,18 +61,6 @@ def about_extra(request: CondaRequest, files: Sequence[CondaFile], losses: Seque
 def restorable(request: CondaRequest, files: Sequence[CondaFile]) -> bool:
     """Whether the package will hold all that the way back needs; where not, that is a loss (`CB254`)."""
     return _restore(request, files) is not None
-
-
-def content_digest(contents: Mapping[str, bytes]) -> str:
-    """SHA-256 in hex over the sorted names of files with their SHA-256; independent of any archive.
-
-    Args:
-        contents: name -> SHA-256.
-    """
-    digest = hashlib.sha256()
-    for name, sha256 in sorted(contents.items()):
-        digest.update(f"{sha256.hex()}  {name}\n".encode())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from bridge.formats.wheel.entry_points import format_entry_points
 from bridge.formats.wheel.metadata_output import build, rewrite
 from bridge.formats.wheel.wheel_file import format_wheel_file
 from bridge.model.conda import Origin, Subdir
-from bridge.model.payload import BytePatch
 from bridge.model.plan import FromPayload, Layout, Literal, Loss, PlannedFile
 from bridge.translate.to_wheel.bill import artifact_of, format_bill
 from bridge.translate.to_wheel.members import Members
 from bridge.translate.to_wheel.project import Project
 from bridge.translate.to_wheel.request import Request
+from bridge.translate.to_wheel.way_back import restore_document
 
 _EXTRA: Final = re.compile(r'extra == "([^"]+)"')
 _LICENSES: Final = "info/licenses/"
@@ -54,13 +54,14 @@ def dist_info_members(
     """
     taken = {planned.target for planned in members.files}
     licenses = _licenses(request, directory, taken)
+    metadata = _metadata(request, project, members, identity, directory, licenses)
     literals: dict[str, bytes] = {
-        "METADATA": _metadata(request, project, members, identity, directory, licenses),
+        "METADATA": metadata,
         "WHEEL": format_wheel_file(
             generator=_GENERATOR, root_is_purelib=identity.purelib, tags=sorted(identity.tags, key=str)
         ),
         "sboms/conda-bridge.cdx.json": _bill(request, project, identity),
-        "conda/provenance.json": _provenance(request, members, identity, licenses),
+        "conda/provenance.json": _provenance(request, members, identity, licenses, metadata),
     }
     if identity.entry_points:
         literals["entry_points.txt"] = format_entry_points(identity.entry_points)
@@ -155,7 +156,11 @@ def _providers(request: Request, identity: Identity) -> Mapping[str, tuple[Origi
 
 
 def _provenance(
-    request: Request, members: Members, identity: Identity, licenses: Mapping[str, tuple[str, bytes]]
+    request: Request,
+    members: Members,
+    identity: Identity,
+    licenses: Mapping[str, tuple[str, bytes]],
+    metadata: bytes,
 ) -> bytes:
     """What the bridge did, for people, and for the way back."""
     layout = request.options.layout
@@ -174,7 +179,7 @@ def _provenance(
         "providers": [_origin(origin, subdir) for _, (origin, subdir) in sorted(_providers(request, identity).items())],
     }
     if layout is not Layout.VENDORED:
-        document["restore"] = _restore(request, members, licenses)
+        document["restore"] = restore_document(request, members, licenses, identity.vendored, metadata)
     # Not indented: large packages have ten thousand files, and only json's C encoder is fast.
     return (json.dumps(document, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
@@ -200,31 +205,3 @@ def _record_changes(request: Request) -> dict[str, Any] | None:
     if (before.depends, before.constrains) == (now.depends, now.constrains):
         return None
     return {"depends": list(request.index.depends), "constrains": list(request.index.constrains)}
-
-
-def _restore(request: Request, members: Members, licenses: Mapping[str, tuple[str, bytes]]) -> dict[str, Any]:
-    """Links, modes, names and patched bytes of the payload, as they were in the conda package."""
-    files: dict[str, dict[str, Any]] = {}
-    for planned in members.files:
-        if not isinstance(planned.source, FromPayload):
-            continue
-        facts = request.survey.files[planned.source.path]
-        entry: dict[str, Any] = {"member": planned.target}
-        if facts.member.mode != (0o755 if planned.executable else 0o644):
-            entry["mode"] = f"{facts.member.mode:o}"
-        patches = [edit for edit in planned.edits if isinstance(edit, BytePatch)]
-        if patches:
-            entry["sha256"] = facts.sha256.hex()
-            entry["patches"] = [
-                {"offset": patch.offset, "old": patch.old.hex(), "new": patch.new.hex()} for patch in patches
-            ]
-        files.setdefault(planned.source.path, entry)
-    return {
-        "files": dict(sorted(files.items())),
-        "set_aside": sorted(members.set_aside),
-        "licenses": {path: member for member, (path, _) in sorted(licenses.items())},
-        "symlinks": dict(sorted(request.survey.symlinks.items())),
-        "info_symlinks": dict(sorted(request.metadata.info_links.items())),
-        "empty_directories": sorted(request.survey.empty_directories),
-        "modes": {path: f"{request.survey.files[path].member.mode:o}" for path in sorted(members.set_aside)},
-    }
