@@ -88,8 +88,18 @@ class Code(Enum):
     FOREIGN_LINK = ("CB237", "foreign-link", "install the package that owns the file, and use the file's own name")
     SELECTION = ("CB239", "selection-differs", "compare the two builds with `select` on the machine that is named")
     NOT_VENDORED = ("CB238", "not-vendored", "install by other means what is run, read or loaded by its name")
+    LAUNCHER = ("CB244", "windows-launcher", "on Windows, start the program with `python -m` or from a console")
+    LICENSE_TEXT = ("CB245", "license-text", "none needed; METADATA in the package has the licence as it was")
+    WHEEL_SIGNATURE = ("CB246", "wheel-signature", "verify the wheel's own signature before converting it")
+    ENTRY_POINT_LEFT_OUT = ("CB247", "entry-point-left-out", "rebuild the wheel with a sound entry point")
+    INSTALLERS_FILE = ("CB248", "installers-file", "do not install the package unless it may replace that file")
+    NOT_OFFERED = ("CB250", "wheel-not-offered", "convert the wheel, and put the package into the channel")
+    VARIANT_CONDITION = ("CB251", "variant-condition", "ask for the build by its build string where it is wanted")
+    VARIANT_ORDER = ("CB252", "variant-order", "compare the two builds with `select` on the machine that is named")
+    VARIANT_FLAG = ("CB253", "variant-flag", "ask for the build by its build string")
     NO_WAY_BACK = ("CB254", "no-way-back", "keep the wheel; it cannot be made again from the package")
     HOTFIX_LEFT = ("CB255", "hotfix-left", "none; what is restored says what its builder said, not what a channel says")
+    STALE_REPODATA = ("CB257", "stale-repodata", "delete the file, or have the tool that made it make it again")
     SHADOWED_PACKAGE = ("CB258", "shadowed-package", "convert the two wheels into different directories")
 
     # --- CB3xx: understood, and refused -------------------------------------------------------------------------
@@ -116,9 +126,16 @@ class Code(Enum):
     OUTPUT_TAKEN = ("CB322", "output-taken", "choose another directory, or move away what is in it")
     PATCH_FAILED = ("CB323", "patch-failed", "use --layout prefix; patchelf cannot rewrite the binary")
     PYTHON_DIFFERS = ("CB325", "requires-python-differs", "convert the two builds apart, or rebuild one of them")
+    CONDA_EXECUTES = ("CB330", "conda-executes", "rebuild the wheel without this file")
+    WINDOWS_NAME = ("CB331", "windows-name", "rename the file in the wheel")
+    CONDA_IDENTIFIER = ("CB332", "conda-identifier", "none; conda's names and versions are shorter and plainer")
+    LARGE_SCRIPT = ("CB333", "large-script", "rebuild the wheel with the data outside the script")
     RESTORE_CHANGED = ("CB335", "restore-changed", "take the original, or the file as the bridge made it")
     RESTORE_MALFORMED = ("CB336", "restore-malformed", "take the original, or the file as the bridge made it")
     ZIP64_EDGE = ("CB324", "zip64-edge", "build the wheel again with a file more or less")
+    CHANNEL_RECORD = ("CB338", "no-channel-record", "rebuild the package; its record would harm the channel")
+    ELSEWHERE = ("CB339", "packages-elsewhere", "remove base_url, or index the directory that holds the packages")
+    VARIANT_IMPOSSIBLE = ("CB340", "variant-impossible", "mend the properties; no machine satisfies them together")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number
@@ -151,6 +168,7 @@ _HARMLESS = frozenset(
         Code.SHADOWED_SCRIPT,
         Code.PYTHON_REQUIREMENT,
         Code.ENTRY_POINT,
+        Code.LICENSE_TEXT,
     }
 )
 

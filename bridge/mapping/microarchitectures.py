@@ -93,6 +93,13 @@ def names_at_least(level: int) -> tuple[str, ...]:
     return tuple(sorted(name for name in TARGETS if (x86_64_level(name) or 0) >= level))
 
 
+def names_claiming(version: str) -> tuple[str, ...]:
+    """Every name of an Arm processor for which clients claim a version of `AARCH64_VERSIONS` or a newer one, sorted."""
+    newest = AARCH64_VERSIONS[: AARCH64_VERSIONS.index(version) + 1]
+    arm = (name for name in TARGETS if family_of(name) == "aarch64")
+    return tuple(sorted(name for name in arm if claimed_aarch64_version(name) in newest))
+
+
 def includes(name: str, other: str) -> bool:
     """Whether a processor `name` runs what was built for `other`: equal, or a descendant of it.
 

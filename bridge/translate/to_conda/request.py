@@ -37,3 +37,6 @@ class CondaRequest:
     #: sha256 of the mapping data.
     mappings: str
     options: CondaOptions = field(default_factory=CondaOptions)
+    #: what to add to the build number of a variant, where the whole release was looked at
+    #: (`bridge.translate.to_conda.variant_order`); None: what the wheel knows by itself.
+    variant_offset: int | None = None

@@ -1,0 +1,33 @@
+"""What a variant wheel adds to its conda package (PEP 825 in conda's terms)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bridge.errors import Code
+from bridge.mapping.variant_terms import VariantTerms
+from bridge.mapping.variant_terms import variant_terms as terms_of
+
+if TYPE_CHECKING:
+    from bridge.translate.to_conda.request import CondaRequest
+
+
+def variant_terms(request: CondaRequest) -> VariantTerms | None:
+    """What the wheel's variant metadata say, in conda's terms; None for a wheel that is no variant.
+
+    The whole release, where it is converted in one run, knows its order better than one wheel
+    (`CondaRequest.variant_offset`, from `bridge.translate.to_conda.variant_order`).
+
+    Raises:
+        Unrepresentable: `CB340`, no machine has all that the properties ask for.
+    """
+    metadata, label = request.metadata.variant, request.metadata.label
+    if metadata is None or label is None:
+        return None
+    found = terms_of(metadata, label, request.filename.tags, subject=request.origin.filename)
+    if request.variant_offset is None:
+        return found
+    # What the release could not rank either is a loss of its own there.
+    losses = tuple(loss for loss in found.losses if loss.code is not Code.VARIANT_ORDER)
+    return replace(found, build_offset=request.variant_offset, losses=losses)
