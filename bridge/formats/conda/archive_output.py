@@ -145,3 +145,27 @@ class TarBz2Output(ArchiveOutput):
         self._file.write(self._compressor.compress(TAR_END))
         self._file.write(self._compressor.flush())
         self._payload.close()
+
+
+class PiecewiseOutput:
+    """Collects small pieces, thousands of which would cost more in calls than in compression."""
+
+    def __init__(self, output: ArchiveOutput) -> None:
+        self._output = output
+        self._pending: list[bytes] = []
+        self._size = 0
+
+    def __call__(self, data: bytes) -> None:
+        """Take the next bytes of the payload's tar archive."""
+        self._pending.append(data)
+        self._size += len(data)
+        if self._size >= BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what is pending."""
+        if self._pending:
+            data = b"".join(self._pending)
+            self._pending.clear()
+            self._size = 0
+            self._output.write(data)

@@ -6,13 +6,15 @@ Members stand in the order of the calls. Nothing that is written here is somethi
 
 from __future__ import annotations
 
-import hashlib
+import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.errors import Code, InvalidInput, Unrepresentable
-from bridge.formats.conda.archive_output import CondaOutput, TarBz2Output
-from bridge.formats.conda.bytestream import BLOCK
+from bridge.formats.conda.archive_output import CondaOutput, PiecewiseOutput, TarBz2Output
+from bridge.formats.conda.content_output import SupportsRead, copy_content
+from bridge.formats.conda.described import check_described
 from bridge.formats.conda.identifiers import parse_filename, printable
 from bridge.formats.conda.info_output import Link, info_files, link_entries
 from bridge.formats.conda.metadata import build_metadata
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bridge.formats.conda.archive_output import ArchiveOutput
-    from bridge.model.conda import CondaIdentity, FileMode, Subdir
+    from bridge.model.conda import CondaIdentity, CondaMetadata, FileMode, Subdir
 
 #: 2 January 1980: wherever an installed file is put into a ZIP archive, its date can be said there.
 FILE_DATE: Final = 315_619_200
@@ -35,15 +37,10 @@ FILE_DATE: Final = 315_619_200
 _PERMISSIONS: Final = 0o777
 _FILE_MODE: Final = 0o644
 _DIRECTORY_MODE: Final = 0o755
+_NOT_INFO: Final = "is not a file that a package may bring along under info/"
 _CLIENT_RECORDS: Final = frozenset({"info/repodata_record.json"})
 #: without a subdir, names have to suit every platform; this one is the strictest.
 _STRICTEST: Final = "win-"
-
-
-class SupportsRead(Protocol):
-    """A stream of bytes."""
-
-    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +102,15 @@ class CondaWriter:
         self._ledger = PathLedger(subject=self._subject, subdir=subdir or _STRICTEST, limits=limits)
         self._files: list[PathEntry] = []
         self._links: list[Link] = []
-        self._directories: list[PathEntry] = []
-        self._pending: list[bytes] = []
-        self._pending_size = 0
+        #: path -> whether paths.json has it.
+        self._directories: dict[str, bool] = {}
         self._incomplete: str | None = None
         self._output: ArchiveOutput
         if format is ArchiveFormat.CONDA:
             self._output = CondaOutput(destination, identity.stem, level=level, threads=threads)
         else:
             self._output = TarBz2Output(destination, level=level)
+        self._put = PiecewiseOutput(self._output)
 
     def __enter__(self) -> CondaWriter:
         return self
@@ -162,7 +159,11 @@ class CondaWriter:
         self._check_mode(path, mode)
         self._claim(path, self._ledger.add_file)
         self._put(file_header(path, size, mode, self._timestamp))
-        digest = self._copy(path, reader, size, None if prefix_placeholder is None else prefix_placeholder.encode())
+        try:
+            placeholder = b"" if prefix_placeholder is None else prefix_placeholder.encode()
+            digest = copy_content(reader, size, self._put, placeholder)
+        except InvalidInput as error:
+            raise self._refuse(error.code, error.message, path) from error
         self._put(padding(size))
         if sha256 not in (None, digest):
             raise self._refuse(Code.PAYLOAD_MISMATCH, "the content does not have the sha256 that was promised", path)
@@ -206,8 +207,7 @@ class CondaWriter:
         self._claim(path, self._ledger.add_directory)
         self._put(directory_header(path, mode, self._timestamp))
         self._incomplete = None
-        if listed:
-            self._directories.append(PathEntry(path, PathType.DIRECTORY))
+        self._directories[path] = listed
 
     def finish(
         self,
@@ -234,14 +234,38 @@ class CondaWriter:
                 to a file with another digest than stated.
             ValueError: an `add` failed before.
         """
-        if self._incomplete is not None:
-            raise ValueError(f"{self._incomplete!r} was not added completely")
-        files = self._info(index, about, link, run_exports, info or {})
-        members = (
+        return self._end(self._info(index, about, link, run_exports, info or {}), {})
+
+    def finish_restored(self, files: Mapping[str, bytes], links: Mapping[str, str] | None = None) -> CondaDigest:
+        """Write an `info/` that was there before, end the archive and give it its name.
+
+        Args:
+            files: everything under `info/`, by path.
+            links: symbolic links under `info/`: path -> target.
+
+        Raises:
+            Unrepresentable: CB309, as `finish`; also a link that leaves `info/`.
+            InvalidInput: as `finish`; CB113 also where `paths.json`, or what was there before it, does not describe
+                the payload.
+            ValueError: an `add` failed before.
+        """
+        entries, links = self._entries(), links or {}
+        for path in sorted(files):
+            self._enter_info(path, self._ledger.add_file)
+        for path, target in sorted(links.items()):
+            self._enter_info(path, partial(self._ledger.add_link, target=target))
+            if not posixpath.normpath(posixpath.join(posixpath.dirname(path), target)).startswith("info/"):
+                raise self._unrepresentable("is a link that leaves info/", path)
+        check_described(self._read_back(files, links), entries, tuple(self._directories), subject=self._subject)
+        return self._end({path: files[path] for path in sorted(files)}, links)
+
+    def _end(self, files: Mapping[str, bytes], links: Mapping[str, str]) -> CondaDigest:
+        members = [
             file_header(path, len(data), _FILE_MODE, self._timestamp) + data + padding(len(data))
             for path, data in files.items()
-        )
-        self._flush()
+        ]
+        members += [link_header(path, target, self._timestamp) for path, target in sorted(links.items())]
+        self._put.flush()
         return CondaDigest(*self._output.finish(b"".join(members)))
 
     def _info(
@@ -253,24 +277,40 @@ class CondaWriter:
         info: Mapping[str, bytes],
     ) -> dict[str, bytes]:
         """Every file under `info/`, in order, read back as a reader would."""
+        listed = (PathEntry(path, PathType.DIRECTORY) for path, listed in self._directories.items() if listed)
+        entries = [*self._entries(), *listed]
+        files = info_files(index, about, entries, link=link, run_exports=run_exports, subject=self._subject)
+        for path in sorted({*files, *info}):
+            if path in _CLIENT_RECORDS or (path in files and path in info):
+                raise self._unrepresentable(_NOT_INFO, path)
+            self._enter_info(path, self._ledger.add_file)
+        files |= {path: info[path] for path in sorted(info)}
+        self._read_back(files, {})
+        return files
+
+    def _entries(self) -> list[PathEntry]:
+        """What `paths.json` has to say of files and links."""
+        if self._incomplete is not None:
+            raise ValueError(f"{self._incomplete!r} was not added completely")
         try:
             self._ledger.check_links()
         except InvalidInput as error:
             raise Unrepresentable(Code.COLLISION, error.message, subject=self._subject, field=error.field) from error
-        links = link_entries(self._links, self._files, subject=self._subject)
-        entries = [*self._files, *links, *self._directories]
-        files = info_files(index, about, entries, link=link, run_exports=run_exports, subject=self._subject)
-        for path in sorted({*files, *info}):
-            if path in _CLIENT_RECORDS or (path in files and path in info) or not path.startswith("info/"):
-                raise self._unrepresentable("is not a file that a package may bring along under info/", path)
-            self._enter(path, self._ledger.add_file)
-        files |= {path: info[path] for path in sorted(info)}
+        return [*self._files, *link_entries(self._links, self._files, subject=self._subject)]
+
+    def _read_back(self, files: Mapping[str, bytes], links: Mapping[str, str]) -> CondaMetadata:
         if sum(map(len, files.values())) > self._limits.info_size:
             raise InvalidInput(
                 Code.LIMIT, f"info/ is larger than limit info_size, {self._limits.info_size}", subject=self._subject
             )
-        build_metadata(files, {}, self._limits, subject=self._subject, filename=self._subject, subdir=self._subdir)
-        return files
+        return build_metadata(
+            files, links, self._limits, subject=self._subject, filename=self._subject, subdir=self._subdir
+        )
+
+    def _enter_info(self, path: str, enter: Callable[[str], None]) -> None:
+        if not path.startswith("info/"):
+            raise self._unrepresentable(_NOT_INFO, path)
+        self._enter(path, enter)
 
     def _check_mode(self, path: str, mode: int) -> None:
         if mode & ~_PERMISSIONS:
@@ -298,42 +338,6 @@ class CondaWriter:
             if error.code is Code.LIMIT:
                 raise
             raise self._unrepresentable(error.message, path) from error
-
-    def _copy(self, path: str, reader: SupportsRead, size: int, placeholder: bytes | None) -> bytes:
-        """Pack a content; returns its SHA-256."""
-        digest = hashlib.sha256()
-        missing = placeholder is not None
-        tail = b""
-        left = size
-        while left:
-            data = reader.read(min(BLOCK, left))
-            if not data:
-                raise self._refuse(Code.UNREADABLE, f"the content ends {left} bytes early", path)
-            left -= len(data)
-            digest.update(data)
-            self._put(data)
-            if placeholder is not None and missing:
-                # The placeholder may lie across two blocks.
-                tail += data
-                missing = placeholder not in tail
-                tail = tail[max(0, len(tail) - len(placeholder) + 1) :]
-        if missing:
-            raise self._refuse(Code.BAD_PLACEHOLDER, "does not hold the placeholder that it is listed with", path)
-        return digest.digest()
-
-    def _put(self, data: bytes) -> None:
-        # Thousands of small pieces would cost more in calls than in compression.
-        self._pending.append(data)
-        self._pending_size += len(data)
-        if self._pending_size >= BLOCK:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._pending:
-            data = b"".join(self._pending)
-            self._pending.clear()
-            self._pending_size = 0
-            self._output.write(data)
 
     def _refuse(self, code: Code, message: str, path: str) -> InvalidInput:
         return InvalidInput(code, message, subject=self._subject, field=path)

@@ -77,6 +77,7 @@ def test_content_is_kept_where_planning_needs_it(tmp_path: Path) -> None:
         f"{DIST_INFO}/METADATA",
         f"{DIST_INFO}/WHEEL",
         f"{DIST_INFO}/licenses/LICENSE",
+        f"{DIST_INFO}/RECORD",
     )
     assert kept == {path: members[path] for path in wanted}
 
