@@ -74,6 +74,16 @@ def pth_finding(name: str, content: bytes) -> Finding | None:
     return Finding(Code.EXECUTABLE_METADATA, name, "Python runs code in this file whenever it starts")
 
 
+def windows_reason(name: str) -> str | None:
+    """Why Windows cannot have a file of this name (`/` between components), as a sentence; None where it can."""
+    for part in name.rstrip("/").split("/"):
+        if _DEVICE.fullmatch(part.partition(".")[0].rstrip(" ")):
+            return f"{part!r} is the name of a device on Windows"
+        if part.endswith((".", " ")) or not _FORBIDDEN_ON_WINDOWS.isdisjoint(part):
+            return f"{part!r} cannot be the name of a file on Windows"
+    return None
+
+
 def read_entry_points(data: bytes, member: str, subject: str) -> tuple[EntryPoints, tuple[Finding, ...]]:
     """The entry points that can be used, and what is wrong with the others.
 
@@ -136,8 +146,5 @@ def _program_findings(archive: WheelArchive, data: str) -> Iterator[Finding]:
 
 def _windows_findings(archive: WheelArchive) -> Iterator[Finding]:
     for name in archive.members:
-        for part in name.rstrip("/").split("/"):
-            if _DEVICE.fullmatch(part.partition(".")[0].rstrip(" ")):
-                yield Finding(Code.UNSAFE_PATH, name, f"{part!r} is the name of a device on Windows")
-            elif part.endswith((".", " ")) or not _FORBIDDEN_ON_WINDOWS.isdisjoint(part):
-                yield Finding(Code.UNSAFE_PATH, name, f"{part!r} cannot be the name of a file on Windows")
+        if (reason := windows_reason(name)) is not None:
+            yield Finding(Code.UNSAFE_PATH, name, reason)

@@ -1,0 +1,72 @@
+"""What about.json and `info/licenses/` say of a wheel (CEP 34, PEP 639, PEP 753)."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bridge.formats.wheel.core_metadata import CoreMetadata
+from bridge.translate.to_conda.request import CondaRequest
+
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"\\^`{|}\x00-\x20\x7f]+", re.IGNORECASE)
+_INSIGNIFICANT: Final = str.maketrans("", "", string.punctuation + string.whitespace)
+#: label without punctuation, white space and case -> key of about.json, in order of preference (PEP 753).
+_LABELS: Final = {
+    "homepage": "home",
+    "source": "dev_url",
+    "repository": "dev_url",
+    "sourcecode": "dev_url",
+    "github": "dev_url",
+    "documentation": "doc_url",
+    "docs": "doc_url",
+}
+#: how licence files were called before PEP 639 gave them a directory.
+_LICENSE_NAME: Final = re.compile(r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)(?:[.-].*)?", re.IGNORECASE)
+_LICENSES: Final = "info/licenses/"
+
+
+def about_fields(core: CoreMetadata, license: str | None, license_files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: A002
+    """about.json without `extra`; the description stays in METADATA, which the package holds.
+
+    Args:
+        core: METADATA.
+        license: in one line.
+        license_files: as `license_files` gives them.
+    """
+    fields: dict[str, Any] = {"summary": core.summary, "license": license or "", **_addresses(core)}
+    if license_files:
+        fields["license_file"] = [path.removeprefix(_LICENSES) for path in sorted(license_files)]
+    return {key: value for key, value in fields.items() if value}
+
+
+def license_files(request: CondaRequest) -> dict[str, bytes]:
+    """Path under `info/licenses/` -> content, for the licence files that METADATA names or that are called so."""
+    directory = f"{request.metadata.dist_info}/"
+    contents = {
+        name.removeprefix(directory): facts.content
+        for name, facts in request.survey.survey.files.items()
+        if name.startswith(directory) and facts.content is not None
+    }
+    found: dict[str, bytes] = {}
+    for name, content in contents.items():
+        stated = name.removeprefix("licenses/").removeprefix("license_files/")
+        in_root = "/" not in name and (_LICENSE_NAME.fullmatch(name) or name in request.metadata.core.license_files)
+        if stated != name or in_root:
+            found.setdefault(_LICENSES + stated, content)
+    return found
+
+
+def _addresses(core: CoreMetadata) -> dict[str, str]:
+    labelled: dict[str, str] = {}
+    for label, url in core.project_urls:
+        labelled.setdefault(label.translate(_INSIGNIFICANT).lower(), url)
+    found: dict[str, str] = {}
+    for url, key in [
+        (core.get("Home-page") or "", "home"),
+        *((labelled.get(each, ""), _LABELS[each]) for each in _LABELS),
+    ]:
+        if _ADDRESS.fullmatch(url):
+            found.setdefault(key, url)
+    return found
