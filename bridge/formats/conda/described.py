@@ -40,10 +40,12 @@ def check_described(
             raise mismatch(found.path, "is packed, but not listed")
         if metadata.has_paths_json and entry.path_type is not found.path_type:
             raise mismatch(found.path, f"is a {found.path_type.value}, listed as {entry.path_type.value}")
-        if found.path_type is PathType.HARDLINK and entry.size not in (None, found.size):
-            raise mismatch(found.path, f"has {found.size} bytes, listed with {entry.size}")
         if entry.sha256 not in (None, found.sha256):
             raise mismatch(found.path, "has another SHA-256 than listed")
+        if found.path_type is not PathType.HARDLINK:
+            continue
+        if entry.size not in (None, found.size):
+            raise mismatch(found.path, f"has {found.size} bytes, listed with {entry.size}")
         if (found.prefix_placeholder, found.file_mode) != (entry.prefix_placeholder, entry.file_mode):
             raise mismatch(found.path, "has another placeholder than listed")
     occupied = {*directories, *_parents([*packed, *directories])}

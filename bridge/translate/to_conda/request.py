@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bridge.formats.wheel.filename import WheelFilename
 from bridge.formats.wheel.reader import WheelMetadata
 from bridge.formats.wheel.survey import WheelSurvey
+from bridge.mapping.names import RESERVED_PREFIX
 from bridge.mapping.pypi_names import PypiNames
 from bridge.model.conda import ArchiveFormat, Origin
 
@@ -19,10 +20,12 @@ class CondaOptions:
         conditional: whether repodata v3 may be used: `when`, `extras`, `flags` (CEPs 43 to 45). Without it, what
             depends on Python or the system is split into several packages.
         format: of the archive.
+        reserved_prefix: begins the names of wheels that were made of packages that are no Python projects.
     """
 
     conditional: bool = False
     format: ArchiveFormat = ArchiveFormat.CONDA
+    reserved_prefix: str = RESERVED_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
