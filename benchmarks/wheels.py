@@ -55,9 +55,9 @@ class Wheel:
         return max((tag.interpreter for tag in self.tags), key=lambda name: (name[:2], int(name[2:])))
 
 
-def read_list() -> list[Wheel]:
-    """The wheels of the corpus, sorted by file name."""
-    with LIST.open(newline="") as stream:
+def read_list(path: Path = LIST) -> list[Wheel]:
+    """The wheels of a list, in its order; those of the corpus are sorted by file name."""
+    with path.open(newline="") as stream:
         return [Wheel(**{**row, "size": int(row["size"])}) for row in csv.DictReader(stream)]
 
 
