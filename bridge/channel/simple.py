@@ -30,6 +30,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from bridge.channel.completed import missing_variants_files
+from bridge.channel.files import replace_file
 from bridge.channel.listing import VARIANTS_SUFFIX, ListedFile, Project, read_variants, read_wheel
 from bridge.channel.pages import project_html, project_json, root_html, root_json
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
@@ -93,7 +94,7 @@ def write_index(
     made, refused = missing_variants_files(directory, listed)
     rejected.update(refused)
     for path, content in made.items():
-        _replace(directory / path, content)
+        replace_file(directory / path, content)
     listed = [file for file in listed if str(file.path) not in refused]
     listed += [_read(directory, path) for path in made]
     projects = _projects([replace(file, yanked=reasons.get(file.filename)) for file in listed])
@@ -164,7 +165,7 @@ def _read(directory: Path, path: PurePosixPath) -> ListedFile:
         raise InvalidInput(Code.UNREADABLE, f"cannot be read: {error.strerror}", subject=path.name) from error
     beside = source.with_name(f"{path.name}.metadata")
     try:
-        _replace(beside, metadata)
+        replace_file(beside, metadata)
     except IsADirectoryError as error:
         raise Unsupported(Code.OUTPUT_TAKEN, "a directory is in the way", subject=beside.name) from error
     return listed
@@ -228,18 +229,3 @@ def _read_yanked(path: Path) -> dict[str, str]:
             message = 'every line is "file name" = "reason"'
             raise InvalidInput(Code.BAD_METADATA, message, subject=str(path), field=filename)
     return document
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing; an unchanged one keeps its time."""
-    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
