@@ -58,6 +58,13 @@ def python_condition(versions: VersionRange, pythons: VersionRange) -> tuple[str
     return " or ".join(f"({' and '.join(piece)})" if len(piece) > 1 else piece[0] for piece in pieces), exact
 
 
+@lru_cache(maxsize=4096)
+def python_spec(versions: VersionRange) -> str | None:
+    """Versions of Python as a conda version spec; empty for all, None where no single spec says them."""
+    terms = _conjunction(versions)
+    return None if terms is None else ",".join(term.removeprefix("python") for term in terms)
+
+
 def _pieces(versions: VersionRange) -> tuple[list[_Terms], bool]:
     """Alternatives that can each be said, cut between minor versions, and whether they are exact."""
     pieces: list[_Terms] = []
