@@ -36,12 +36,18 @@ def refuse_place(path: str, member: str, *, moved: bool, subject: str) -> None:
         Unrepresentable: `CB330`, conda would execute or obey it; `CB309`, the place belongs to conda.
     """
     folded = path.casefold()
-    if _EXECUTED.fullmatch(folded) or _OBEYED.fullmatch(folded):
+    if is_obeyed(path):
         message = f"conda would execute or obey {path}, which installers of wheels only put there"
         raise Unrepresentable(Code.CONDA_EXECUTES, message, subject=subject, field=member)
     if _CLIENTS_OWN.fullmatch(folded) or (moved and _MOVED.fullmatch(folded)):
         message = f"conda keeps {path.partition('/')[0]}/ for itself, and the wheel has a file for it"
         raise Unrepresentable(Code.COLLISION, message, subject=subject, field=member)
+
+
+def is_obeyed(path: str) -> bool:
+    """Whether conda would execute or obey a file of a package, told by its path."""
+    folded = path.casefold()
+    return _EXECUTED.fullmatch(folded) is not None or _OBEYED.fullmatch(folded) is not None
 
 
 def finding_losses(request: CondaRequest) -> tuple[Loss, ...]:

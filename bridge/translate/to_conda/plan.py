@@ -24,11 +24,14 @@ from bridge.translate.to_conda.index import IndexFields, link_document
 from bridge.translate.to_conda.natives import native_rows
 from bridge.translate.to_conda.provenance import about_extra, restorable
 from bridge.translate.to_conda.request import CondaRequest
+from bridge.translate.to_conda.restored import left_behind, restored_plan
 from bridge.translate.to_conda.variant import variant_terms
 
 
 def plan_conda(request: CondaRequest) -> tuple[CondaPlan, ...]:
     """Decide everything about the conda packages that `request` becomes.
+
+    A wheel that the bridge made of a conda package becomes that package again, where its layout leads back.
 
     Returns:
         One plan for each package, of different file names or subdirs; several where one package cannot say what
@@ -39,7 +42,8 @@ def plan_conda(request: CondaRequest) -> tuple[CondaPlan, ...]:
         Unrepresentable: the wheel says what a conda package cannot say and must not lose (`CB3xx`).
         InvalidInput: something in the wheel turned out to be malformed (`CB1xx`).
     """
-    return _Planner(request).plans()
+    restored = restored_plan(request)
+    return _Planner(request).plans() if restored is None else (restored,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class _Planner:
         if name.conda is None:
             raise Unrepresentable(Code.NAME_REFUSED, name.question, subject=self._subject, field="Name")
         license = conda_license(core.license_expression, core.classifiers, core.license)  # noqa: A001 - the field
-        losses = list(finding_losses(self._request))
+        losses = [*left_behind(self._request), *finding_losses(self._request)]
         if license is None and (core.license or "").strip():
             losses.append(Loss(Code.LICENSE_TEXT, "License", "the field is a text, which index.json has no room for"))
         terms = variant_terms(self._request)
@@ -115,8 +119,8 @@ class _Planner:
             build_number=number,
             subdir=target.subdir,
             noarch_python=target.linked,
-            depends=(*requirements.depends, *(() if terms is None else terms.depends)),
-            extra_depends=requirements.extra_depends,
+            depends=(*requirements.specs, *(() if terms is None else terms.depends)),
+            extra_depends=requirements.extra_specs,
             flags=() if terms is None else tuple(terms.flags),
             track_features=() if terms is None else tuple(terms.track_features),
             license=shared.license,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ from bridge.model.conda_plan import CondaFile, CondaLink, CondaPlan, FromWheel, 
 from bridge.model.payload import BytePatch, FileFacts
 from bridge.model.plan import Loss, Variant
 from bridge.translate.contents import content_digest
+from bridge.translate.to_conda.hostile import is_obeyed
 from bridge.translate.to_conda.request import CondaRequest
 from bridge.translate.to_wheel.way_back import metadata_digest
 
@@ -115,7 +116,7 @@ class _Restorer:
             subdir=index.subdir,
             info=info,
             files=tuple(_file(path, source, entries.get(path)) for path, source in sorted(sources.items())),
-            losses=tuple(self._losses()),
+            losses=tuple(self._losses(sources)),
             depends=index.depends,
             format=self._request.options.format,
             links=tuple(self._links(entries)),
@@ -213,7 +214,11 @@ class _Restorer:
             sha256 = None if entry is None or entry.sha256 is None else bytes.fromhex(entry.sha256)
             yield CondaLink(path, target, sha256, None if entry is None else entry.size)
 
-    def _losses(self) -> Iterator[Loss]:
+    def _losses(self, paths: Iterable[str]) -> Iterator[Loss]:
+        # A conda package may have such files, and this one had; but here it is a wheel that says so.
+        for path in sorted(paths):
+            if is_obeyed(path):
+                yield Loss(Code.EXECUTABLE_METADATA, path, "conda executes or obeys this file")
         if self._provenance.raw.get("record") is not None:
             detail = "the channel's record had other requirements than the package; index.json is the package's own"
             yield Loss(Code.HOTFIX_LEFT, "info/index.json", detail)
