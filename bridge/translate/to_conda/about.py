@@ -69,4 +69,5 @@ def _addresses(core: CoreMetadata) -> dict[str, str]:
     ]:
         if _ADDRESS.fullmatch(url):
             found.setdefault(key, url)
-    return found
+    # Sites show a link to the home page first.
+    return found if "home" in found or "dev_url" not in found else {"home": found["dev_url"], **found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ class IndexFields:
     #: installers move site-packages and make programs.
     noarch_python: bool
     depends: tuple[str, ...]
-    extra_depends: Mapping[str, tuple[str, ...]]
+    extra_depends: Mapping[str, Sequence[str]]
     flags: tuple[str, ...]
     track_features: tuple[str, ...]
     license: str | None
