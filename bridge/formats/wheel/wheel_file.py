@@ -67,7 +67,9 @@ def parse_wheel_file(data: bytes, subject: str) -> WheelFile:
     version = _single(headers, "Wheel-Version", subject)
     if version is None or not version.startswith("1."):
         raise bad(subject, _FIELD, f"version {version!r} of the wheel format is not supported, only 1.x")
-    purelib = (_single(headers, "Root-Is-Purelib", subject) or "").lower()
+    stated = _single(headers, "Root-Is-Purelib", subject)
+    # Some builders misspell the field; installers take its absence for "false".
+    purelib = "false" if stated is None else stated.lower()
     if purelib not in {"true", "false"}:
         raise bad(subject, _FIELD, "Root-Is-Purelib is neither true nor false")
     tags: set[Tag] = set()

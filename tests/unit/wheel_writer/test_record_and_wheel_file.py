@@ -81,6 +81,11 @@ def test_new_tags_take_the_place_of_the_old_ones() -> None:
     assert changed.to_bytes() == b"Wheel-Version: 1.9\nTag: z-b-c\nRoot-Is-Purelib: False\nX: y\n"
 
 
+def test_without_a_word_about_it_the_root_is_for_one_platform_as_installers_have_it() -> None:
+    data = b"Wheel-Version: 1.0\nRoot-Is_Purelib: true\nTag: a-b-c\n"
+    assert not parse_wheel_file(data, "x.whl").root_is_purelib
+
+
 @pytest.mark.parametrize(
     "data",
     [
