@@ -5,11 +5,12 @@ What the commands call, for programs:
 * `convert(inputs, out, ...)`: conda packages to wheels; a `Report` with one outcome per input;
 * `inspect(source, ...)`: the plan of one conversion, or what a wheel says, as a document;
 * `select(project, channels, ...)`: which build each ecosystem takes on a machine; a `Selection`;
+* `diff(left, right, ...)`: what differs between two artifacts of any kind, and whether it matters; a `Comparison`;
 * `Host`: a machine, for `select`; `bridge.select.detect.detect_host()` describes this one, and
   `bridge.select.host_file.read_host(path)` reads what `host --json` wrote.
 
-What is wrong with one input of `convert` or `inspect` is its outcome. What concerns them all, and whatever `select`
-cannot answer, is raised as a `bridge.errors.BridgeError`.
+What is wrong with one input of `convert` or `inspect` is its outcome. What concerns them all, and whatever `select` or
+`diff` cannot answer, is raised as a `bridge.errors.BridgeError`.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ from bridge._version import __version__
 if TYPE_CHECKING:
     from bridge.channel.convert import convert
     from bridge.channel.inspect import inspect
+    from bridge.compare.compare import compare as diff
     from bridge.model.host import Host
     from bridge.select.select import select
 
-__all__ = ["Host", "__version__", "convert", "inspect", "select"]
+__all__ = ["Host", "__version__", "convert", "diff", "inspect", "select"]
 
 _HOMES = {"Host": "bridge.model.host", "convert": "bridge.channel.convert", "inspect": "bridge.channel.inspect"}
 
@@ -34,6 +36,8 @@ def __getattr__(name: str) -> Any:
     # Deferred, so that `import bridge` costs nothing and modules below can be imported alone.
     if name == "select":
         return import_module("bridge.select")
+    if name == "diff":
+        return import_module("bridge.compare.compare").compare
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,7 +16,7 @@ LAYERS = (
     {"cli"},
     {"serve", "publish", "priority"},
     {"select"},
-    {"channel"},
+    {"channel", "compare"},
     {"translate"},
     {"mapping"},
     {"formats"},
