@@ -255,8 +255,8 @@ MALFORMED: dict[str, tuple[Sample, Callable[[bytes], bytes], Code]] = {
         nothing,
         Code.BAD_DIST_INFO,
     ),
-    "WHEEL: no Root-Is-Purelib": (
-        Sample(wheel=WHEEL.replace(b"Root-Is-Purelib: true\n", b"")),
+    "WHEEL: Root-Is-Purelib is neither": (
+        Sample(wheel=WHEEL.replace(b"Root-Is-Purelib: true", b"Root-Is-Purelib: maybe")),
         nothing,
         Code.BAD_DIST_INFO,
     ),
