@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from bridge.formats.wheel.filename import WheelFilename
 
 _INTERPRETER: Final = re.compile(r"(?:python|pythonw|pypy)(?:[0-9]+(?:\.[0-9]+)?)?t?(?:\.exe)?", re.IGNORECASE)
+#: below the scheme `data`, case ignored: what tells Python where its modules are, its library, and its own modules
+#: (getpath and sys.path of CPython).
+_PYTHONS_OWN: Final = re.compile(
+    r"(?:(?:bin|scripts)/)?(?:pyvenv\.cfg|python[0-9.]*t?\._pth)"
+    r"|(?:lib/)?python[0-9.]+t?\.(?:zip|dll)"
+    r"|lib/libpython[^/]*"
+    r"|lib/python[0-9.]+t?/(?!site-packages/).+"
+    r"|lib/(?:[^/]+\.pyc?|(?:collections|encodings|importlib)/.+)"
+    r"|dlls/.+",
+    re.IGNORECASE,
+)
 #: where an environment has its programs, below the scheme `data`.
 _PROGRAM_DIRECTORIES: Final = frozenset({"", "bin", "scripts"})
 _STARTUP_MODULES: Final = frozenset({"sitecustomize", "usercustomize"})
@@ -142,6 +153,8 @@ def _program_findings(archive: WheelArchive, data: str) -> Iterator[Finding]:
         programs = scheme == "data" and directory.casefold() in _PROGRAM_DIRECTORIES
         if (programs or (scheme == "scripts" and not directory)) and _INTERPRETER.fullmatch(program):
             yield Finding(Code.REPLACES_PYTHON, name, f"the program {program} would replace the Python interpreter")
+        elif _PYTHONS_OWN.fullmatch(f"bin/{place}" if scheme == "scripts" else place) and scheme in {"data", "scripts"}:
+            yield Finding(Code.REPLACES_PYTHON, name, "the file belongs to the Python interpreter, or directs it")
 
 
 def _windows_findings(archive: WheelArchive) -> Iterator[Finding]:

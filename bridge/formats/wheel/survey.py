@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bridge.errors import Code, InvalidInput
 from bridge.formats.wheel.findings import Finding, pth_finding
 from bridge.formats.wheel.payload import BLOCK
-from bridge.formats.wheel.tree import destination
+from bridge.formats.wheel.tree import destination, site_place
 from bridge.limits import MIB
 from bridge.model.payload import FileFacts, Nature, Survey
 from bridge.native.inspect import HEAD_SIZE, inspect, nature
@@ -124,5 +124,5 @@ class _Surveyor:
         return program and found is Nature.SCRIPT and member.size < _SCRIPT_SIZE
 
     def _is_pth(self, path: str) -> bool:
-        scheme, place = destination(path, self._data)
-        return scheme in {"purelib", "platlib"} and "/" not in place and place.casefold().endswith(".pth")
+        place = site_place(*destination(path, self._data))
+        return place is not None and "/" not in place and place.casefold().endswith(".pth")

@@ -7,6 +7,7 @@ them, so that only exact spellings are accepted.
 
 from __future__ import annotations
 
+import re
 import stat
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ DATA_SUFFIX: Final = ".data"
 _DIST_INFO_SUFFIX: Final = ".dist-info"
 #: both are site-packages wherever wheels are installed.
 _SITE_SCHEMES: Final = frozenset({"purelib", "platlib"})
+_SITE_PACKAGES: Final = re.compile(r"lib/(?:python[0-9.]+t?/)?site-packages/", re.IGNORECASE)
 _SPECIAL_BITS: Final = stat.S_ISUID | stat.S_ISGID
 
 
@@ -85,11 +87,22 @@ def destination(name: str, data: str) -> tuple[str, str]:
     return (scheme, place) if place else ("", "")
 
 
+def site_place(scheme: str, place: str) -> str | None:
+    """The path in site-packages of a file of a scheme; None for one that lies elsewhere.
+
+    Site-packages can be reached through the scheme `data` too, whose directory is that of the environment.
+    """
+    if scheme in _SITE_SCHEMES:
+        return place
+    match = _SITE_PACKAGES.match(place) if scheme == "data" else None
+    return None if match is None else place[match.end() :]
+
+
 def site_members(archive: WheelArchive, data: str) -> Iterator[tuple[str, str]]:
     """Every file for site-packages: its member name and its path there."""
     for name, member in archive.members.items():
-        scheme, place = destination(name, data)
-        if scheme in _SITE_SCHEMES and not member.is_directory:
+        place = site_place(*destination(name, data))
+        if place is not None and not member.is_directory:
             yield name, place
 
 

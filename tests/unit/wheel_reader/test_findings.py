@@ -60,6 +60,33 @@ REPORTED = {
     ),
     "pth": (holding("demo.pth"), Code.EXECUTABLE_METADATA, "demo.pth"),
     "pth in platlib": (holding(f"{DATA}/platlib/demo.pth"), Code.EXECUTABLE_METADATA, f"{DATA}/platlib/demo.pth"),
+    "pth through the scheme data": (
+        holding(f"{DATA}/data/Lib/site-packages/demo.pth"),
+        Code.EXECUTABLE_METADATA,
+        f"{DATA}/data/Lib/site-packages/demo.pth",
+    ),
+    "sitecustomize through the scheme data": (
+        holding(f"{DATA}/data/lib/python3.13t/site-packages/sitecustomize.py"),
+        Code.EXECUTABLE_METADATA,
+        f"{DATA}/data/lib/python3.13t/site-packages/sitecustomize.py",
+    ),
+    **{
+        f"Python's own {place}": (holding(f"{DATA}/{place}"), Code.REPLACES_PYTHON, f"{DATA}/{place}")
+        for place in (
+            "data/pyvenv.cfg",
+            "data/bin/pyvenv.cfg",
+            "scripts/pyvenv.cfg",
+            "data/python312._pth",
+            "data/python312.dll",
+            "data/DLLs/_ssl.pyd",
+            "data/lib/python312.zip",
+            "data/lib/libpython3.so",
+            "data/lib/python3.12/os.py",
+            "data/lib/python3.13t/lib-dynload/_ssl.so",
+            "data/Lib/os.py",
+            "data/Lib/encodings/utf_8.pyc",
+        )
+    },
     "pip": (holding("pip/__init__.py"), Code.UNSAFE_PATH, "pip/__init__.py"),
     "setuptools, in purelib": (
         holding(f"{DATA}/purelib/setuptools/x.py"),
@@ -80,6 +107,13 @@ REPORTED = {
 HARMLESS = {
     "script of another name": holding(f"{DATA}/scripts/python-demo", f"{DATA}/scripts/ipython3"),
     "python elsewhere": holding("demo/python", f"{DATA}/data/share/python", f"{DATA}/headers/python"),
+    "libraries and data beside Python": holding(
+        f"{DATA}/data/lib/libdemo.so",
+        f"{DATA}/data/lib/demo/x.py",
+        f"{DATA}/data/lib/python3.12/site-packages/demo/x.py",
+        f"{DATA}/data/share/pyvenv.cfg",
+        "demo/lib/python3.12/os.py",
+    ),
     "pth below a package": holding("demo/x.pth"),
     "sitecustomize below a package": holding("demo/sitecustomize.py"),
     "pip below a package": holding("demo/pip/__init__.py", "pip_demo/__init__.py"),
