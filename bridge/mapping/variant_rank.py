@@ -72,6 +72,11 @@ def provider_of(metadata: VariantMetadata, namespace: str) -> Provider | None:
     return provider if isinstance(provider, StaticProvider) else None
 
 
+def is_ranked(namespace: str) -> bool:
+    """Whether the values of a plugin are known, so that conda can say where they hold."""
+    return bool(_plugin(namespace))
+
+
 def _digits(metadata: VariantMetadata) -> Iterator[tuple[tuple[str, str], Mapping[str, int]]]:
     """Of every feature, the most important first: value -> digit, the best value having the largest."""
     for namespace in metadata.namespaces or sorted(_used(metadata)):
@@ -103,7 +108,7 @@ def _plugin(namespace: str) -> Mapping[str, Mapping[str, int]]:
 
 
 def _bounds(*, lower: bool) -> Mapping[str, int]:
-    """Bounds of the driver, best first; minors after the ninth, which CUDA never had, count as the ninth."""
+    """Digits of the driver's bounds; minors after the ninth, which CUDA never had, count as the ninth."""
     found: dict[str, int] = {}
     digit = 0
     for value in reversed(lower_bounds(NEWEST_DRIVER) if lower else upper_bounds(OLDEST_DRIVER)):

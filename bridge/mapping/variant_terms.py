@@ -7,7 +7,6 @@ requires nothing. Of every other feature nobody on the conda side can say where 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 #: solvers take a build with a track feature only where no other of any version will do.
 UNCHECKED: Final = "variant_unchecked"
-#: characters of a label in a build string, which CEP 26 limits to 64 in all.
-_LONGEST_LABEL: Final = 32
-_DIGEST: Final = 8
 _LEVELS: Final = {"v1": 1, "v2": 2, "v3": 3, "v4": 4}
 #: capabilities are written with one digit after the major.
 _LAST_MINOR: Final = 9
@@ -45,7 +41,7 @@ _LAST_MAJOR: Final = NEWEST_DRIVER.major
 class VariantTerms:
     """What a variant adds to the conda package that is made of it."""
 
-    #: for the build string; the wheel's own, cut where it is long.
+    #: for the build string.
     label: str
     #: requirements that hold on exactly the machines on which a client can use the variant.
     depends: tuple[str, ...]
@@ -84,21 +80,13 @@ def variant_terms(
     if not exact:
         reader.lose(Code.VARIANT_ORDER, "the release has more features than a build number can rank")
     return VariantTerms(
-        label=short_label(label),
+        label=label,
         depends=depends,
         flags=_flags(features, reader),
         track_features=(UNCHECKED,) if reader.unchecked else (),
         build_offset=offset,
         losses=tuple(reader.losses),
     )
-
-
-def short_label(label: str) -> str:
-    """A label as part of a build string: cut, with a digest, where it is long."""
-    if len(label) <= _LONGEST_LABEL:
-        return label
-    digest = hashlib.sha256(label.encode("ascii")).hexdigest()[:_DIGEST]
-    return f"{label[: _LONGEST_LABEL - _DIGEST - 1]}_{digest}"
 
 
 def flag_of(namespace: str, feature: str, value: str) -> str:

@@ -112,13 +112,14 @@ SUBDIRS = ("linux-64", "linux-aarch64", "osx-64", "osx-arm64", "win-64")
 def repodata() -> Repodata:
     """Every family, and what they depend on."""
     data = Repodata()
-    _ground(data)
+    ground(data)
     for make in FAMILIES.values():
         make(data)
     return data
 
 
-def _ground(data: Repodata) -> None:
+def ground(data: Repodata) -> Repodata:
+    """Add what the families depend on: interpreters, CUDA and processor levels, mutexes."""
     for subdir in SUBDIRS:
         system = {"linux": (_GLIBC,), "osx": ("__osx >=10.13",), "win": ()}[subdir.partition("-")[0]]
         for minor in (11, 12, 13):
@@ -172,6 +173,7 @@ def _ground(data: Repodata) -> None:
         data.add(implementation, "5.0", "h1_0", 0, (f"mpi 1.0 {implementation}",))
     data.add("_openmp_mutex", "4.5", "20_gnu", 20, constrains=("openmp_impl <0.0a0",), track_features="")
     data.add("_openmp_mutex", "4.5", "7_kmp_llvm", 7, constrains=("openmp_impl <0.0a0",))
+    return data
 
 
 def _gpupkg(data: Repodata) -> None:

@@ -10,6 +10,7 @@ from bridge.mapping.variant_terms import VariantTerms
 from bridge.mapping.variant_terms import variant_terms as terms_of
 
 if TYPE_CHECKING:
+    from bridge.model.plan import Loss
     from bridge.translate.to_conda.request import CondaRequest
 
 
@@ -26,8 +27,14 @@ def variant_terms(request: CondaRequest) -> VariantTerms | None:
     if metadata is None or label is None:
         return None
     found = terms_of(metadata, label, request.filename.tags, subject=request.origin.filename)
-    if request.variant_offset is None:
-        return found
-    # What the release could not rank either is a loss of its own there.
-    losses = tuple(loss for loss in found.losses if loss.code is not Code.VARIANT_ORDER)
-    return replace(found, build_offset=request.variant_offset, losses=losses)
+    if not request.options.conditional:
+        # Flags are of repodata v3 alone; without them the label in the build string tells variants apart.
+        found = replace(found, flags=(), losses=_without(found.losses, Code.VARIANT_FLAG))
+    if request.variant_offset is not None:
+        # What the whole release cannot rank either is a loss that was found there.
+        found = replace(found, build_offset=request.variant_offset, losses=_without(found.losses, Code.VARIANT_ORDER))
+    return found
+
+
+def _without(losses: tuple[Loss, ...], code: Code) -> tuple[Loss, ...]:
+    return tuple(loss for loss in losses if loss.code is not code)
