@@ -16,8 +16,8 @@ _INSIGNIFICANT: Final = str.maketrans("", "", string.punctuation + string.whites
 _LABELS: Final = {
     "homepage": "home",
     "source": "dev_url",
-    "repository": "dev_url",
     "sourcecode": "dev_url",
+    "repository": "dev_url",
     "github": "dev_url",
     "documentation": "doc_url",
     "docs": "doc_url",
