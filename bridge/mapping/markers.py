@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 from bridge.mapping.marker_algebra import truth, unite
 from bridge.mapping.marker_ast import parse_marker
 from bridge.mapping.marker_targets import Cell, System, Target
+from bridge.mapping.own_extras import extras_named
 from bridge.mapping.python_conditions import python_condition
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def conditions(marker: Marker | None, target: Target, extras: Collection[Normali
     if marker is None:
         return Grouped(base, ())
     groups, unsaid = [], []
-    for extra in sorted(set(extras)):
+    named = extras_named(parse_marker(marker))
+    for extra in sorted(one for one in set(extras) if named is None or one in named):
         condition = evaluate(marker, target, extra)
         if not base.covers(condition):
             groups.append((extra, condition))

@@ -17,6 +17,7 @@ from bridge.errors import Code
 from bridge.mapping.conda_target import CondaTarget
 from bridge.mapping.marker_targets import Implementation, Target
 from bridge.mapping.markers import Grouped, conditions, evaluate
+from bridge.mapping.own_extras import expanded
 from bridge.mapping.pep508 import CondaDependency, conda_requirement
 from bridge.mapping.target_merge import merged_dependencies
 from bridge.mapping.target_split import SERVED, Row, cut, places, rows
@@ -67,6 +68,7 @@ def target_requirements(
     extras: Collection[NormalizedName],
     conditional: bool,
     subject: str,
+    project: NormalizedName | None = None,
 ) -> tuple[TargetRequirements, ...]:
     """Translate all Requires-Dist of a wheel for one of its targets.
 
@@ -77,6 +79,7 @@ def target_requirements(
         extras: those that the wheel provides.
         conditional: whether repodata of version 3 may be used. The machine has no condition even there.
         subject: the wheel's file name, for losses and errors.
+        project: whose requirements they are; what it asks of itself (`project[a]; extra == "all"`) is resolved.
 
     Returns:
         packages that exclude each other and together stand for all of the target, sorted; with the losses of
@@ -87,6 +90,8 @@ def target_requirements(
         InvalidInput: CB111 or CB116, a marker or a version is beyond measure.
         Unrepresentable: CB320, a file is required by its address; CB328, there would be too many packages.
     """
+    if project is not None:
+        requires = expanded(requires, project, subject=subject)
     return _Translation(target, requires, names, extras, conditional, subject).answer()
 
 

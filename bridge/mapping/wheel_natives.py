@@ -70,14 +70,15 @@ class Natives:
         return tuple(file for file in self.files if file.extension)
 
     @property
-    def launchers_only(self) -> bool:
-        """Whether all are Windows programs, which setuptools and pip copy to where they are run."""
-        return all(file.nature is Nature.PE and file.program for file in self.files)
-
-    @property
-    def several_systems(self) -> bool:
-        """Whether they are for more than one operating system."""
-        return len({file.nature for file in self.files}) > 1
+    def portable(self) -> bool:
+        """Whether a wheel for any platform may have them: files of several systems, of which it picks one itself;
+        Windows programs, which setuptools and pip copy to where they are run; or nothing that conda's platforms run.
+        """
+        return (
+            len({file.nature for file in self.files}) > 1
+            or all(file.nature is Nature.PE and file.program for file in self.files)
+            or not any(file.subdirs for file in self.files)
+        )
 
     def glibc(self) -> Floor | None:
         """The lowest glibc that all have their symbols in; None where none names any."""

@@ -167,7 +167,7 @@ class _Wheel:
     def _check_portable(self) -> None:
         """Hold the platform `any` against the binaries."""
         natives, file = self._natives, self._natives.files[0]
-        if not (natives.several_systems or natives.launchers_only):
+        if not natives.portable:
             raise self._mislabelled(f"the tags say any platform, and {file.path} is for {_platforms(file)}", file.path)
         names = ", ".join(file.path for file in natives.files[:3])
         more = f" and {len(natives.files) - 3} more" if len(natives.files) > 3 else ""
@@ -189,7 +189,11 @@ class _Wheel:
         named = {file.abi for file in self._natives.extensions}
         if not named or None in named:
             return claims
-        kept = [claim for claim in claims if claim.interpreter.binding is Binding.ANY or claim.interpreter.abi in named]
+        kept = [
+            claim
+            for claim in claims
+            if claim.interpreter.binding is Binding.ANY or _plain(claim.interpreter.abi) in map(_plain, named)
+        ]
         if not kept:
             file = self._natives.extensions[0]
             said = ", ".join(sorted({f"{claim.tag.interpreter}-{claim.tag.abi}" for claim in claims}))
@@ -262,6 +266,11 @@ class _Wheel:
 
     def _mislabelled(self, message: str, field: str) -> Unrepresentable:
         return Unrepresentable(Code.MISLABELLED, message, subject=self._subject, field=field)
+
+
+def _plain(abi: str | None) -> str:
+    """An ABI without the letters for memory allocators, which the names of modules do not have on Windows."""
+    return (abi or "").rstrip("mu")
 
 
 def _platforms(file: NativeFile) -> str:
