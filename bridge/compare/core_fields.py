@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from bridge.formats.wheel.core_metadata import CoreMetadata
 
 #: what these say depends on their meaning, not on their spelling.
-_PARSED: Final = frozenset({"name", "version", "requires-dist", "requires-python", "provides-extra"})
+_PARSED: Final = frozenset(
+    {"license", "license-expression", "name", "provides-extra", "requires-dist", "requires-python", "version"}
+)
+#: builders of the past wrote this where they had nothing to say.
+_UNKNOWN: Final = "UNKNOWN"
 #: how the file is written, and for whom else it was; nobody who installs acts on it.
 _IDLE: Final = frozenset({"metadata-version", "dynamic"})
 #: every environment that a requirement may meet.
@@ -39,8 +43,10 @@ def compare_core(
     """
     titles = {name.lower(): name for name, _ in (*right.headers, *left.headers)}
     for field in sorted(titles.keys() - _PARSED - set(aside)):
-        values = (frozenset(_value(field, each) for each in core.get_all(field)) for core in (left, right))
-        yield from members(f"{where}: {titles[field]}", *values, matters=field not in _IDLE)
+        yield from members(
+            f"{where}: {titles[field]}", _values(left, field), _values(right, field), matters=field not in _IDLE
+        )
+    yield from members(f"{where}: License", _licence(left), _licence(right))
     yield from _identity(left, right, where)
     if "requires-python" not in aside:
         yield from _python(left.get("Requires-Python"), right.get("Requires-Python"), where)
@@ -131,10 +137,14 @@ def _all_in(ours: Iterable[Any], theirs: Iterable[Any]) -> bool:
     return all(each in others for each in ours)
 
 
-def _value(field: str, value: str) -> str:
-    if field == "license-expression":
-        return spdx(value) or value
-    return "\n".join(line.strip() for line in value.split("\n"))
+def _values(core: CoreMetadata, field: str) -> frozenset[str]:
+    lines = ("\n".join(line.strip() for line in value.split("\n")) for value in core.get_all(field))
+    return frozenset(lines) - {_UNKNOWN, ""}
+
+
+def _licence(core: CoreMetadata) -> frozenset[str]:
+    """What either field says: builders move an expression from the old one to the new one (PEP 639)."""
+    return frozenset(spdx(text) or text for field in ("License", "License-Expression") for text in _values(core, field))
 
 
 def _text(body: bytes) -> str | None:

@@ -74,6 +74,11 @@ def compare_files(
     """
     licences = _digests(conda) | _licence_digests(ours), _licence_digests(theirs)
     by_member = {item.path: place for place, item in theirs.items()}
+    names = {
+        resolve(item.path, conda.tree): place
+        for place, item in sorted(ours.items())
+        if place in theirs and item.entry.kind is MemberKind.SYMLINK
+    }
     taken: set[str] = set()
     for place, item in sorted(ours.items()):
         if place in programs or _by_nature(place):
@@ -86,6 +91,9 @@ def compare_files(
         taken.add(partner)
         if partner:
             yield from _pair(place, item, theirs[partner], conda, record)
+        elif (name := names.get(item.path)) is not None:
+            # Of a library, the wheel has the name that others load it by.
+            yield from _pair(place, item, theirs[name], conda, record)
         else:
             yield from _only_conda(place, item, ours, record)
     for place, item in sorted(theirs.items()):
@@ -106,20 +114,20 @@ def _holds(theirs: Mapping[str, Item], digest: str) -> bool:
 
 
 def _by_nature(place: str) -> bool:
-    return place.startswith(_CONDA) or place.removeprefix(OWN) in _BY_NATURE
+    # Some builders sign the metadata of vendored projects too.
+    return place.startswith(_CONDA) or place.removeprefix(OWN) in _BY_NATURE or place.endswith(".dist-info/INSTALLER")
 
 
 def _pair(place: str, one: Item, other: Item, conda: CondaPackage, record: Recorded) -> Iterator[Difference]:
     where = f"payload: {one.path}"
     entry = one.entry
     if entry.kind is MemberKind.SYMLINK:
-        end = conda.tree.get(resolve(one.path, conda.tree))
-        if end is not None and end.sha256 == other.entry.sha256:
-            yield Difference(f"{where} (a wheel cannot hold links)", present(entry), present(other.entry), False)
-            return
-        entry = entry if end is None else end
+        yield Difference(f"{where} (a wheel cannot hold links)", present(entry), present(other.entry), False)
+        path = resolve(one.path, conda.tree)
+        one = Item(path, conda.tree.get(path, entry))
+        entry = one.entry
     if entry.kind is not MemberKind.FILE:
-        yield from record.difference(where, present(one.entry), present(other.entry), one.path, other.path)
+        yield from record.difference(where, present(entry), present(other.entry), one.path, other.path)
         return
     if entry.sha256 != other.entry.sha256 and not _same_script(place, entry, other.entry):
         yield from _content(where, one, other, record)

@@ -137,14 +137,17 @@ class _Sides:
             one, other = ours.get(name, []), theirs.get(name, [])
             if self._same(one, other, 0) or self._same(one, other, 1):
                 continue
+            if one and not other and all(term.conda in self.record.providers for term in one):
+                yield Difference(f"{part}: {name} (vendored, recorded)", _texts(one), None, False)
+                continue
             subjects = [term.text for term in (*one, *other)]
             # Either may be the other's name for it.
             lost = not other and unknown and any(self._is_unknown(term) for term in one)
             where = f"{part}: {name}{' (nothing is known about the name)' if lost else ''}"
             yield from self.record.difference(
                 where,
-                ", ".join(sorted(term.text for term in one)) or None,
-                ", ".join(sorted(term.text for term in other)) or None,
+                _texts(one),
+                _texts(other),
                 *subjects,
                 *self.record.about(name),
                 matters=not lost,
@@ -223,6 +226,10 @@ def _alike(one: _Asked | None, other: _Asked | None) -> bool:
     if one is None or other is None:
         return one is other
     return one[1] == other[1] and (one[0] == other[0] or alike(_joined(one[0]), _joined(other[0])))
+
+
+def _texts(terms: Sequence[_Term]) -> str | None:
+    return ", ".join(sorted(term.text for term in terms)) or None
 
 
 def _joined(sets: Iterable[SpecifierSet]) -> str:

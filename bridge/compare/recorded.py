@@ -34,6 +34,8 @@ class Recorded:
     originals: Mapping[str, str] = field(default_factory=dict)
     #: members of the wheel that came from other packages.
     vendored: frozenset[str] = frozenset()
+    #: conda packages that those came from.
+    providers: frozenset[str] = frozenset()
     #: whether the conda package was made of the wheel.
     made_conda: bool = False
 
@@ -88,16 +90,20 @@ def _of_wheel(document: Mapping[str, Any]) -> Recorded:
         members={path: str(entry["member"]) for path, entry in files.items() if "member" in entry},
         originals={path: str(entry["sha256"]) for path, entry in files.items() if "sha256" in entry},
         vendored=frozenset(_object(document.get("vendored"))),
+        providers=frozenset(str(_object(row).get("name")) for row in _rows(document.get("providers"))),
     )
 
 
 def _losses(document: Mapping[str, Any]) -> tuple[tuple[Code, str, str], ...]:
-    rows = document.get("losses")
     return tuple(
         (_CODES[code], str(_object(row).get("subject")), str(_object(row).get("detail")))
-        for row in (rows if isinstance(rows, list) else ())
+        for row in _rows(document.get("losses"))
         if (code := str(_object(row).get("code"))) in _CODES
     )
+
+
+def _rows(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _object(value: Any) -> Mapping[str, Any]:
