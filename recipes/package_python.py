@@ -32,7 +32,7 @@ from bridge.native.rpath import relative
 
 #: 255 characters, as conda's build tools take, though text has no bound.
 PLACEHOLDER: Final = "/opt/conda-bridge/" + ("placehold_" * 24)[: 255 - len("/opt/conda-bridge/")]
-#: what a directory in a binary becomes, cut to its length: nobody but root can make it.
+#: where a directory in a binary seems to lie, cut to the length of the real place: nobody but root can make it.
 NOWHERE: Final = "/opt/conda-bridge/" + "-" * 255
 _SYSTEM: Final = frozenset({"/", "/usr"})
 #: tests of the standard library, and what is made again.
@@ -228,7 +228,9 @@ def _relocatable(data: bytes, name: str, prefix: str) -> tuple[bytes, str | None
         if patch is not None:
             end = patch.offset + len(patch.old)
             data = data[: patch.offset] + patch.new + data[end:]
-    return data.replace(old, NOWHERE.encode()[: len(old)]), None
+    # The last directory stays: linkers let strings share their ends, and `3.12.1` may be one of them.
+    parent, slash, last = old.rpartition(b"/")
+    return data.replace(old, NOWHERE.encode()[: len(parent)] + slash + last), None
 
 
 def main() -> int:
