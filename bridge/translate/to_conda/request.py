@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from bridge.formats.wheel.filename import WheelFilename
 from bridge.formats.wheel.reader import WheelMetadata
 from bridge.formats.wheel.survey import WheelSurvey
+from bridge.mapping.axes import Axes
 from bridge.mapping.names import RESERVED_PREFIX
 from bridge.mapping.pypi_names import PypiNames
 from bridge.model.conda import ArchiveFormat, Origin
+from bridge.model.plan import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +43,9 @@ class CondaRequest:
     mappings: str
     options: CondaOptions = field(default_factory=CondaOptions)
     #: what to add to the build number of a variant, where the whole release was looked at
-    #: (`bridge.translate.to_conda.variant_order`); None: what the wheel knows by itself.
+    #: (`bridge.channel.variant_places`); None: what the wheel knows by itself.
     variant_offset: int | None = None
+    #: what was found wrong there with the wheel's place.
+    variant_losses: tuple[Loss, ...] = ()
+    #: what the properties of variants mean; the project's where None.
+    axes: Axes | None = None
