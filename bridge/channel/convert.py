@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import tempfile
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from bridge.channel.evidence import Seen, look_at
 from bridge.channel.inputs import Input, expand
 from bridge.channel.occupied import family_in_the_way
+from bridge.channel.pool import run
 from bridge.channel.repodata import Channel, open_channel
-from bridge.channel.settings import Settings
+from bridge.channel.settings import PackageSettings, Settings
 from bridge.channel.staging import Staged, failed, publish, strictly
 from bridge.channel.variants import make_families
-from bridge.channel.workshop import Workshop
-from bridge.errors import BridgeError, Code, Unsupported
-from bridge.formats.conda.artifact import open_artifact
+from bridge.errors import Code, Unsupported
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import DEFAULT_LIMITS, Limits
 from bridge.mapping.axes import load_axes
 from bridge.mapping.names import RESERVED_PREFIX
-from bridge.model.conda import CondaName
+from bridge.mapping.tables import load_tables
 from bridge.model.plan import Layout, Outcome, Status
-from bridge.translate.to_wheel.names import own_distribution
 from bridge.translate.to_wheel.request import Options
 
 SCHEMA: Final = "conda-bridge/convert/1"
@@ -69,22 +65,24 @@ def convert(
     compression: Compression = Compression.BALANCED,
     overlays: Sequence[Path] = (),
     reserved_prefix: str = RESERVED_PREFIX,
+    packages: PackageSettings | None = None,
     limits: Limits = DEFAULT_LIMITS,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Report:
-    """Convert conda artifacts to wheels in `out`.
+    """Convert conda artifacts to wheels in `out`, and wheels to conda packages in `out/<subdir>`.
 
     Args:
-        inputs: files, directories, addresses, or (with `channels`) MatchSpecs.
+        inputs: files, directories, addresses, or (with `channels`) MatchSpecs; the name says which way each goes.
         out: directory, made where absent. Nothing partial is ever left in it.
         layout: None means vendored for single files and shared where a directory of packages is given.
         channels: where the artifacts and their dependencies come from, highest priority first.
         subdir: the platform that MatchSpecs are resolved for, by conda's name (CEP 26).
         strict: losses become refusals.
         jobs: processes; for a single input, threads of the writer.
-        compression: of the wheels' members.
+        compression: of the wheels' members, and of conda packages where `packages` gives no level.
         overlays: the user's mapping files: names, axes.
         reserved_prefix: of wheels made of packages that are no Python projects.
+        packages: what concerns the conda packages that wheels become.
         limits: of what a reader accepts.
         on_outcome: called as each outcome is known (order of completion).
 
@@ -104,8 +102,10 @@ def convert(
         compression=compression,
         overlays=overlays,
         reserved_prefix=reserved_prefix,
+        packages=packages,
         limits=limits,
     )
+    load_tables(settings.overlays)  # an overlay that cannot be read concerns all inputs
     axes = load_axes(settings.overlays)
     directory = Path(out)
     try:
@@ -115,7 +115,7 @@ def convert(
         message = f"nothing can be written there: {error.strerror}"
         raise Unsupported(Code.OUTPUT_TAKEN, message, subject=str(directory)) from error
     try:
-        staged = _run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
+        staged = run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
         families, indexes = make_families(staged, lambda: _opened(settings), axes, staging)
         if strict:
             families = [replace(item, outcome=strictly(item.outcome)) for item in families]
@@ -129,7 +129,10 @@ def convert(
 def _with_index(families: Sequence[Staged], index: Path, directory: Path) -> list[Staged]:
     """Publish a release's `-variants.json`, unless that would hide variants of it that lie there already."""
     release = index.name.removesuffix("variants.json")
-    own = [any(output.filename.startswith(release) for output in item.outcome.outputs) for item in families]
+    own = [
+        item.build is not None and any(output.filename.startswith(release) for output in item.outcome.outputs)
+        for item in families
+    ]
     why = family_in_the_way(directory / index.name, index)
     if why is not None:
         error = Unsupported(Code.OUTPUT_TAKEN, why, subject=index.name)
@@ -164,6 +167,7 @@ def settings_for(
     reserved_prefix: str,
     jobs: int = 1,
     compression: Compression = Compression.BALANCED,
+    packages: PackageSettings | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> tuple[list[Input], Settings]:
     """Expand the inputs and settle what holds for all of them; the arguments are those of `convert`."""
@@ -173,7 +177,7 @@ def settings_for(
     specs = [open_channel(location, subdirs=_subdirs(subdir)) for location in channels] if channels else []
     expanded = expand(texts, specs, parse_subdir(subdir, subject="--subdir", field=subdir))
     # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
-    seen = _Seen.of(expanded, limits) if channels or len(expanded) > 1 else _Seen({}, ())
+    seen = look_at(expanded, limits) if channels or len(expanded) > 1 else Seen()
     return expanded, Settings(
         options=Options(_default_layout(texts) if layout is None else Layout(layout), reserved_prefix),
         channels=tuple(str(location) for location in channels),
@@ -183,82 +187,8 @@ def settings_for(
         limits=limits,
         threads=jobs if len(expanded) == 1 else 1,
         names=seen.names,
+        packages=replace(packages or PackageSettings(), projects=seen.projects),
     )
-
-
-_workshop: Workshop | None = None
-
-
-def _run(
-    inputs: Sequence[Input],
-    settings: Settings,
-    staging: Path,
-    jobs: int,
-    on_outcome: Callable[[Outcome], None] | None,
-) -> list[Staged]:
-    if jobs <= 1:
-        with Workshop(settings) as workshop:
-            return [_told(_attempt(workshop, item, staging, i), on_outcome) for i, item in enumerate(inputs)]
-    # spawn: forking a process that has threads (py-rattler's runtime) can deadlock.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open_workshop, initargs=(settings,)) as pool:
-        futures = [pool.submit(_work, item, staging, i) for i, item in enumerate(inputs)]
-        if on_outcome is not None:
-            for future in futures:
-                future.add_done_callback(lambda done: _tell(done, on_outcome))
-        return [_result(future, item) for future, item in zip(futures, inputs, strict=True)]
-
-
-def _told(staged: Staged, on_outcome: Callable[[Outcome], None] | None) -> Staged:
-    if on_outcome is not None:
-        on_outcome(staged.outcome)
-    return staged
-
-
-def _tell(done: Future[Staged], on_outcome: Callable[[Outcome], None]) -> None:
-    if done.exception() is None:
-        on_outcome(done.result().outcome)
-
-
-def _result(future: Future[Staged], item: Input) -> Staged:
-    try:
-        return future.result()
-    except Exception as error:
-        return Staged(internal_error(item.label, error))
-
-
-def _open_workshop(settings: Settings) -> None:
-    global _workshop  # noqa: PLW0603 - one per worker process, made by the pool's initializer
-    _workshop = Workshop(settings)
-
-
-def _work(item: Input, staging: Path, number: int) -> Staged:
-    if _workshop is None:
-        raise RuntimeError("the worker was not initialised")
-    return _attempt(_workshop, item, staging, number)
-
-
-def _attempt(workshop: Workshop, item: Input, staging: Path, number: int) -> Staged:
-    """Convert one input; whatever goes wrong becomes its outcome."""
-    directory = staging / str(number)
-    try:
-        made = workshop.convert(item, directory)
-    except BridgeError as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        return Staged(failed(item.label, error))
-    except Exception as error:
-        shutil.rmtree(directory, ignore_errors=True)
-        return Staged(internal_error(item.label, error))
-    outcome = Outcome(item.label, Status.CONVERTED, outputs=(made.output,), losses=made.losses)
-    return Staged(outcome, made.rank, made.build)
-
-
-def internal_error(label: str, error: Exception) -> Outcome:
-    """The outcome of an input at which the bridge itself failed: the error, and where it was raised."""
-    message = f"{type(error).__name__}: {error}"
-    if frames := traceback.extract_tb(error.__traceback__):
-        message += f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
-    return Outcome(label, Status.INTERNAL_ERROR, None, message)
 
 
 def _default_layout(texts: Sequence[str]) -> Layout:
@@ -268,31 +198,3 @@ def _default_layout(texts: Sequence[str]) -> Layout:
 
 def _subdirs(subdir: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((subdir, "noarch")))
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the file lists of the inputs give away before any of them is converted."""
-
-    #: conda name -> project name of the inputs that carry their own metadata; the best evidence for requirements.
-    names: Mapping[CondaName, str]
-    subdirs: tuple[str, ...]
-
-    @classmethod
-    def of(cls, inputs: Sequence[Input], limits: Limits) -> _Seen:
-        """Look at `info/` of every local input; one that cannot be read tells nothing and gets its outcome later."""
-        names: dict[CondaName, str] = {}
-        subdirs: dict[str, None] = {}
-        for item in inputs:
-            if item.path is None:
-                continue
-            try:
-                with open_artifact(item.path, limits=limits) as artifact:
-                    metadata = artifact.metadata()
-                name = own_distribution(metadata)
-            except Exception:  # noqa: S112 - it gets its outcome when it is converted
-                continue
-            subdirs.setdefault(metadata.index.subdir)
-            if name is not None:
-                names[metadata.index.name] = name
-        return cls(names, tuple(sorted(subdirs)))

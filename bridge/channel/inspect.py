@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.channel.convert import internal_error, settings_for
+from bridge.channel.convert import settings_for
+from bridge.channel.inputs import Input
 from bridge.channel.inspect_wheel import EMPTY, wheel_fields
+from bridge.channel.pool import internal_error
+from bridge.channel.settings import PackageSettings, Settings
 from bridge.channel.staging import failed, strictly
+from bridge.channel.wheel_workshop import WheelWorkshop
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.mapping.names import RESERVED_PREFIX
 from bridge.model.plan import Layout, Outcome, Status, WheelPlan
+from bridge.translate.to_conda.describe import plan_fields
 
 SCHEMA: Final = "conda-bridge/inspect/1"
 
@@ -26,12 +32,13 @@ def inspect(
     strict: bool = False,
     overlays: Sequence[Path] = (),
     reserved_prefix: str = RESERVED_PREFIX,
+    packages: PackageSettings | None = None,
 ) -> dict[str, Any]:
-    """Plan the conversion of one conda package, or say what a wheel is and whether every client can use it.
+    """Plan the conversion of one artifact; of a wheel, say also whether every client can use it.
 
     Args:
-        source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec; or a wheel.
-        layout, channels, subdir, strict, overlays, reserved_prefix: as in `bridge.convert`.
+        source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec.
+        layout, channels, subdir, strict, overlays, reserved_prefix, packages: as in `bridge.convert`.
 
     Returns:
         The document of `inspect --json`; an input that would not be converted has empty fields and its outcome.
@@ -39,9 +46,6 @@ def inspect(
     Raises:
         InvalidInput: a channel or an overlay cannot be read.
     """
-    if str(source).endswith(".whl") and Path(source).is_file():
-        fields, outcome = wheel_fields(Path(source))
-        return {"schema": SCHEMA, "input": str(source), "kind": "wheel", **fields, "outcome": _summary(outcome)}
     inputs, settings = settings_for(
         [source],
         layout=layout,
@@ -49,12 +53,15 @@ def inspect(
         subdir=subdir,
         overlays=overlays,
         reserved_prefix=reserved_prefix,
+        packages=packages,
     )
     if len(inputs) != 1:
         message = f"this stands for {len(inputs)} packages, and inspect takes one"
         error = InvalidInput(Code.SOURCE, message, subject=str(source))
         return _document(str(source), None, failed(str(source), error))
     item = inputs[0]
+    if item.is_wheel:
+        return _wheel_document(item, settings, strict=strict)
     try:
         with Workshop(settings) as workshop:
             plan = workshop.plan(item)
@@ -66,6 +73,27 @@ def inspect(
     if strict:
         outcome = strictly(outcome)
     return _document(item.label, plan if outcome.status is Status.CONVERTED else None, outcome)
+
+
+def _wheel_document(item: Input, settings: Settings, *, strict: bool) -> dict[str, Any]:
+    """What a wheel says, whether every client can use it, and the conda packages that it would become."""
+    fields = dict(EMPTY)
+    try:
+        with item.local(settings.limits) as path:
+            fields, outcome = wheel_fields(path)
+            if outcome.status is Status.CONVERTED:
+                request, plans = WheelWorkshop(settings).plan(replace(item, path=path))
+                made = plan_fields(request, plans)
+                fields = {**fields, **made, "losses": [*fields["losses"], *made["losses"]]}
+                losses = dict.fromkeys(loss for plan in plans for loss in plan.losses)
+                outcome = replace(outcome, losses=tuple(losses))
+    except BridgeError as error:
+        outcome = failed(item.label, error)
+    except Exception as error:
+        outcome = internal_error(item.label, error)
+    if strict:
+        outcome = strictly(outcome)
+    return {"schema": SCHEMA, "input": item.label, "kind": "wheel", **fields, "outcome": _summary(outcome)}
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

@@ -139,7 +139,9 @@ def _published_packages(item: Staged, winners: Mapping[str, Output], directory: 
         place = f"{package.subdir}/{output.filename}"
         winner = winners[place]
         if winner.sha256 != output.sha256:
-            losses.append(Loss(Code.SHADOWED_PACKAGE, place, f"was made of {winner.source.filename}, which is preferred"))
+            losses.append(
+                Loss(Code.SHADOWED_PACKAGE, place, f"was made of {winner.source.filename}, which is preferred")
+            )
         elif winner is output and (why := package_in_the_way(directory / place, Path(output.path))) is not None:
             return failed(item.outcome.input, Unsupported(Code.OUTPUT_TAKEN, why, subject=place))
         else:
@@ -150,8 +152,8 @@ def _published_packages(item: Staged, winners: Mapping[str, Output], directory: 
         return failed(item.outcome.input, error)
     for output, destination in kept:
         # The same wheel given twice has the same packages; the other one's are put in place.
-        if winners[f"{destination.parent.name}/{output.filename}"] is output and (error := _place(output, destination)):
-            return failed(item.outcome.input, error)
+        if winners[f"{destination.parent.name}/{output.filename}"] is output and (taken := _place(output, destination)):
+            return failed(item.outcome.input, taken)
     outputs = tuple(replace(output, path=str(destination)) for output, destination in kept)
     return replace(item.outcome, outputs=outputs, losses=(*item.outcome.losses, *losses))
 

@@ -34,6 +34,7 @@ from bridge.translate.to_wheel.foreign import foreign_libraries
 from bridge.translate.to_wheel.natives import is_binary
 from bridge.translate.to_wheel.plan import plan_wheel
 from bridge.translate.to_wheel.request import Request
+from bridge.translate.to_wheel.restored import leads_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Made:
     output: Output
     losses: tuple[Loss, ...]
     rank: Rank
-    build: StagedBuild
+    #: None for a wheel that is restored: it is a variant already, or will be none.
+    build: StagedBuild | None
 
 
 class Workshop:
@@ -69,6 +71,10 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the packages that were opened for others."""
         self._stack.close()
 
     def plan(self, item: Input) -> WheelPlan:
@@ -100,7 +106,9 @@ class Workshop:
                 compression=compression,
                 threads=threads,
             )
-            build = StagedBuild(plan.escaped_name, plan.version, request.index, plan.tags, plan.requires_python)
+            build = None
+            if plan.exact is None:
+                build = StagedBuild(plan.escaped_name, plan.version, request.index, plan.tags, plan.requires_python)
             return Made(output, plan.losses, _rank(request), build)
 
     @contextmanager
@@ -128,7 +136,7 @@ class Workshop:
         facts = survey(artifact, limits=self._settings.limits)
         info_files = {**metadata.info_files, **artifact.late_info()}
         metadata = replace(metadata, info_files=dict(sorted(info_files.items())))
-        closure = self._closure(index, record, facts)
+        closure = None if leads_back(metadata) else self._closure(index, record, facts)
         return Request(
             origin=published_origin(artifact.origin(), record),
             metadata=metadata,

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.channel.convert import Report, convert
+from bridge.channel.settings import PackageSettings
 from bridge.cli.options import (
     compression_option,
     conversion_options,
     jobs_option,
+    package_options,
     verbosity_options,
 )
 from bridge.cli.output import json_option, print_json, say
@@ -25,6 +27,7 @@ from bridge.model.plan import Layout, Outcome, Status
 @click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Output directory.")
 @conversion_options
 @compression_option
+@package_options
 @jobs_option
 @verbosity_options
 @json_option
@@ -40,15 +43,16 @@ def convert_command(
     overlays: tuple[Path, ...],
     reserved_prefix: str,
     compression: str,
+    packages: PackageSettings,
     jobs: int,
     quiet: bool,
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Convert conda packages to wheels in OUT.
+    """Convert conda packages to wheels in OUT, and wheels to conda packages in OUT/SUBDIR.
 
-    INPUT is a .conda or .tar.bz2 file, a directory of them, an unpacked package, an address, or (with --channel) a
-    MatchSpec.
+    INPUT is a .conda, .tar.bz2 or .whl file, a directory of them, an unpacked conda package, an address, or (with
+    --channel) a MatchSpec.
     """
     console = Console(stderr=True)
     with Progress(
@@ -71,6 +75,7 @@ def convert_command(
             overlays=overlays,
             reserved_prefix=reserved_prefix,
             compression=Compression(compression),
+            packages=packages,
             jobs=jobs,
             on_outcome=lambda _: progress.advance(task),
         )

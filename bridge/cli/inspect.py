@@ -8,7 +8,8 @@ from typing import Any, Final
 import click
 
 from bridge.channel.inspect import inspect
-from bridge.cli.options import conversion_options
+from bridge.channel.settings import PackageSettings
+from bridge.cli.options import conversion_options, package_options
 from bridge.cli.output import json_option, print_json, say
 from bridge.model.plan import Layout, Status
 
@@ -19,6 +20,7 @@ _EXIT_CODES: Final = {Status.CONVERTED.value: 0, Status.INTERNAL_ERROR.value: 3}
 @click.command("inspect")
 @click.argument("source", metavar="INPUT")
 @conversion_options
+@package_options
 @json_option
 @click.pass_context
 def inspect_command(
@@ -30,12 +32,12 @@ def inspect_command(
     strict: bool,
     overlays: tuple[Path, ...],
     reserved_prefix: str,
+    packages: PackageSettings,
     as_json: bool,
 ) -> None:
     """Show what would become of INPUT, without writing anything.
 
-    INPUT is what `convert` takes, or a wheel: then what it says, its variant properties, and whether every client can
-    use it.
+    INPUT is what `convert` takes. Of a wheel it also tells the variant properties, and whether every client can use it.
     """
     document = inspect(
         source,
@@ -45,6 +47,7 @@ def inspect_command(
         strict=strict,
         overlays=overlays,
         reserved_prefix=reserved_prefix,
+        packages=packages,
     )
     if as_json:
         print_json(document)
@@ -71,6 +74,8 @@ def _print(document: dict[str, Any]) -> None:
         say(f"  label            {document['label']}")
     for text in document["properties"]:
         say(f"  property         {text}")
+    for package in document.get("packages", ()):
+        say(f"  conda package    {package['subdir']}/{package['filename']}")
     for row in document["native_files"]:
         say(f"  native file      {row['path']}  needs {', '.join(row['needed']) or 'nothing'}")
     for loss in document["losses"]:

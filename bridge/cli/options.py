@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import click
 
+from bridge.channel.settings import PackageSettings
 from bridge.errors import BridgeError
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
 from bridge.mapping.names import RESERVED_PREFIX
+from bridge.model.conda import ArchiveFormat
 from bridge.model.plan import Layout
+from bridge.translate.to_conda.request import CondaOptions
 from bridge.translate.to_wheel.request import Options
+
+#: the `schema_version` of packages with conditions, extras or flags (CEPs 43 to 45).
+_CONDITIONAL: Final = "3"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -63,6 +70,51 @@ def conversion_options(command: _Command) -> _Command:
     return command
 
 
+def package_options(command: _Command) -> _Command:
+    """Add what concerns the conda packages that wheels become; the command gets it as `packages`."""
+
+    @functools.wraps(command)
+    def gathered(*args: Any, **values: Any) -> Any:
+        options = CondaOptions(
+            conditional=values.pop("schema_version") == _CONDITIONAL, format=ArchiveFormat(values.pop("archive_format"))
+        )
+        packages = PackageSettings(options, level=values.pop("level"), same_names=values.pop("same_names"))
+        return command(*args, packages=packages, **values)
+
+    for decorate in reversed(
+        (
+            click.option(
+                "--schema-version",
+                type=click.Choice(["1", _CONDITIONAL]),
+                default="1",
+                show_default=True,
+                help="What conda packages may use: 3 allows conditions, extras and flags (repodata v3), which older "
+                "clients do not read; with 1, what depends on Python or the system becomes several packages.",
+            ),
+            click.option(
+                "--same-names",
+                is_flag=True,
+                help="Take a project that no table knows for the conda package of the same name.",
+            ),
+            click.option(
+                "--zstd-level",
+                "level",
+                type=click.IntRange(1, 22),
+                help="Of conda packages.  [default: 3 for fast, 9 for balanced, 19 for small]",
+            ),
+            click.option(
+                "--archive-format",
+                type=click.Choice([ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value]),
+                default=ArchiveFormat.CONDA.value,
+                show_default=True,
+                help="Of conda packages.",
+            ),
+        )
+    ):
+        gathered = decorate(gathered)
+    return cast("_Command", gathered)
+
+
 def _checked_subdir(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     try:
         return parse_subdir(value, subject="--subdir", field=value)
@@ -101,5 +153,5 @@ def compression_option(command: _Command) -> _Command:
         type=click.Choice([level.value for level in Compression]),
         default=Compression.BALANCED.value,
         show_default=True,
-        help="Size against speed of the wheels.",
+        help="Size against speed of what is written.",
     )(command)

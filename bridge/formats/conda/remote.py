@@ -197,7 +197,8 @@ def download(
         check_name: refuses a file name that no package has; by default, one that is no conda package's.
 
     Raises:
-        InvalidInput: CB109, CB115 (file name; or what `check_name` raises), CB118 (hash), CB119 (the source failed or sent too little).
+        InvalidInput: CB109, CB115 (file name; or what `check_name` raises), CB118 (hash), CB119 (the source failed
+            or sent too little).
     """
     address = Address.parse(url)
     check_name(address.filename)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bridge.channel import convert as conversion
+from bridge.channel import pool
 from bridge.cli import main
 from tests.support.conda_archives import make_conda
 from tests.support.sample_packages import SITE, channel_of, extension, noarch_package, python_package
@@ -128,8 +128,8 @@ def test_exit_codes(tmp_path: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -
     def failing(*_: object, **__: object) -> None:
         raise RuntimeError("a fault of the bridge")
 
-    monkeypatch.setattr(conversion.Workshop, "convert", failing)
-    monkeypatch.setattr(conversion.Workshop, "plan", failing)
+    monkeypatch.setattr(pool.Workshop, "convert", failing)
+    monkeypatch.setattr(pool.Workshop, "plan", failing)
     result = run("convert", package, "-o", out, "--json")
     assert result.code == 3
     assert result.document["outcomes"][0]["status"] == "internal_error"

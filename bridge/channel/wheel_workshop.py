@@ -1,0 +1,94 @@
+"""Wheels become conda packages: reading, planning and writing one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.channel.execute_conda import write_condas
+from bridge.channel.inputs import Input
+from bridge.channel.settings import Settings
+from bridge.formats.wheel.reader import WheelFileReader, open_wheel
+from bridge.formats.wheel.survey import survey_wheel
+from bridge.mapping.pypi_names import PypiNames
+from bridge.mapping.tables import load_tables
+from bridge.model.conda import CondaName, Subdir
+from bridge.model.conda_plan import CondaPlan
+from bridge.model.plan import Loss, Output
+from bridge.translate.to_conda.plan import plan_conda
+from bridge.translate.to_conda.request import CondaRequest
+
+
+@dataclass(frozen=True, slots=True)
+class MadePackage:
+    """One conda package that waits in the staging directory."""
+
+    output: Output
+    subdir: Subdir
+    #: of several packages with one name, the greatest is kept.
+    preference: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadePackages:
+    """One converted wheel."""
+
+    packages: tuple[MadePackage, ...]
+    losses: tuple[Loss, ...]
+
+
+class WheelWorkshop:
+    """Plans and converts one wheel after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the mapping data.
+
+        Raises:
+            InvalidInput: an overlay cannot be read.
+        """
+        self._settings = settings
+        tables = load_tables(settings.overlays)
+        self._mappings = tables.digest
+        own = PypiNames(tables)
+        answers = ((project, own.own(project).conda) for project in sorted(settings.packages.projects))
+        run = {project: CondaName(conda) for project, conda in answers if conda is not None}
+        self._names = PypiNames(tables, assume_same=settings.packages.same_names, run=run)
+
+    def plan(self, item: Input) -> tuple[CondaRequest, tuple[CondaPlan, ...]]:
+        """Plan the packages of one wheel without writing anything.
+
+        Returns:
+            What was read, and a plan for each package.
+
+        Raises:
+            BridgeError: as `convert`.
+        """
+        with item.local(self._settings.limits) as path, open_wheel(path, limits=self._settings.limits) as wheel:
+            request = self._request(wheel)
+            return request, plan_conda(request)
+
+    def convert(self, item: Input, directory: Path) -> MadePackages:
+        """Convert one wheel into conda packages in `directory`, one directory for each platform.
+
+        Raises:
+            BridgeError: it is malformed, unsupported or cannot be represented; nothing is left behind.
+        """
+        settings = self._settings
+        with item.local(settings.limits) as path, open_wheel(path, limits=settings.limits) as wheel:
+            plans = plan_conda(self._request(wheel))
+            outputs = write_condas(plans, wheel, directory, level=settings.level, threads=settings.threads)
+        packages = tuple(
+            MadePackage(output, plan.subdir, plan.preference) for plan, output in zip(plans, outputs, strict=True)
+        )
+        return MadePackages(packages, tuple(dict.fromkeys(loss for plan in plans for loss in plan.losses)))
+
+    def _request(self, wheel: WheelFileReader) -> CondaRequest:
+        return CondaRequest(
+            origin=wheel.origin(),
+            filename=wheel.filename,
+            metadata=wheel.metadata(),
+            survey=survey_wheel(wheel),
+            names=self._names,
+            mappings=self._mappings,
+            options=self._settings.packages.options,
+        )
