@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from bridge.channel import shards_output
 from bridge.channel.files import replace_file
-from bridge.channel.known_index import REPODATA, RUN_EXPORTS
+from bridge.channel.known_index import COMPANION, REPODATA, RUN_EXPORTS
 from bridge.channel.repodata_output import compress, encode
 from bridge.errors import Code, Unsupported
 from bridge.model.plan import Loss
@@ -40,8 +41,9 @@ def write_index_files(directory: Path, repodata: Mapping[str, Any], run_exports:
         path = below / f"{digest}{shards_output.SUFFIX}"
         _put(path, content)
     _put(directory / shards_output.INDEX, index)
-    for name, document in ((RUN_EXPORTS, run_exports), (REPODATA, repodata)):
-        content = encode(document)
+    records = encode(repodata)
+    info = {**run_exports["info"], COMPANION: hashlib.sha256(records).hexdigest()}
+    for name, content in ((RUN_EXPORTS, encode({**run_exports, "info": info})), (REPODATA, records)):
         # Compressing takes longer than everything else; what is unchanged has been compressed before.
         if not _is(directory / name, content) or not (directory / f"{name}.zst").is_file():
             _put(directory / f"{name}.zst", compress(content))

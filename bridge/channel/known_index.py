@@ -1,7 +1,12 @@
-"""What the last index of a platform directory said, so far as the next one keeps it."""
+"""What the last index of a platform directory said, so far as the next one keeps it.
+
+A record says which bytes it is about; an entry of `run_exports.json` does not. So that file names the `repodata.json`
+that it was written with, and is believed only beside that one: another tool may have replaced one of the two.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +24,8 @@ if TYPE_CHECKING:
 
 REPODATA: Final = "repodata.json"
 RUN_EXPORTS: Final = "run_exports.json"
+#: key of `info` in `run_exports.json`: sha256 of the `repodata.json` beside it.
+COMPANION: Final = "repodata_sha256"
 #: keys of `channel_relations` (CEP 42).
 _RELATIONS: Final = ("base", "overrides")
 
@@ -46,22 +53,29 @@ def read_known(directory: Path, subdir: Subdir) -> KnownIndex:
     if info.get("base_url"):
         message = "its info.base_url says that the packages lie elsewhere"
         raise Unsupported(Code.ELSEWHERE, message, subject=f"{subdir}/{REPODATA}")
-    try:
-        data = (directory / subdir / RUN_EXPORTS).read_bytes()
-        exports = load_document(data, DEFAULT_LIMITS, subject=subdir, field=RUN_EXPORTS).raw
-    except (OSError, InvalidInput):
-        exports = {}
     relations = _object(info, "channel_relations")
     return KnownIndex(
         records=_by_filename(repodata),
-        run_exports={
-            filename: entry["run_exports"]
-            for section in ("packages", "packages.conda")
-            for filename, entry in _object(exports, section).items()
-            if isinstance(entry, dict) and isinstance(entry.get("run_exports"), dict)
-        },
+        run_exports=_run_exports(directory / subdir),
         relations={key: relations[key] for key in _RELATIONS if isinstance(relations.get(key), str)},
     )
+
+
+def _run_exports(directory: Path) -> dict[str, Any]:
+    try:
+        companion = hashlib.sha256((directory / REPODATA).read_bytes()).hexdigest()
+        data = (directory / RUN_EXPORTS).read_bytes()
+        document = load_document(data, DEFAULT_LIMITS, subject=directory.name, field=RUN_EXPORTS).raw
+    except (OSError, InvalidInput):
+        return {}
+    if _object(document, "info").get(COMPANION) != companion:
+        return {}
+    return {
+        filename: entry["run_exports"]
+        for section in ("packages", "packages.conda")
+        for filename, entry in _object(document, section).items()
+        if isinstance(entry, dict) and isinstance(entry.get("run_exports"), dict)
+    }
 
 
 def _by_filename(repodata: Mapping[str, Any]) -> dict[str, Any]:
