@@ -49,7 +49,9 @@ def convert_command(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Convert conda packages to wheels in OUT, and wheels to conda packages in OUT/SUBDIR.
+    """Convert conda packages to wheels, and wheels to conda packages.
+
+    Wheels go to OUT, conda packages to the directory of their platform there, OUT/SUBDIR.
 
     INPUT is a .conda, .tar.bz2 or .whl file, a directory of them, an unpacked conda package, an address, or (with
     --channel) a MatchSpec.
