@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, Specifier
 from packaging.version import InvalidVersion, Version
 
 from bridge.mapping.marker_ast import Comparison, Node
-from bridge.mapping.marker_targets import EXISTING, Cell, Implementation, exact_range, minor_lines
+from bridge.mapping.marker_targets import EXISTING, Cell, Implementation, System, exact_range, minor_lines
 from bridge.mapping.precedence import AllOf, AnyOf
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _FIXED: Final = frozenset(
         "extra",
     }
 )
+#: where what is asked does not depend on it.
+_SOME_CELL: Final = Cell(System.LINUX, "x86_64", Implementation.CPYTHON)
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 #: comparisons that `packaging` answers with a comparison of texts where the literal is no version.
 _NEVER_EQUAL: Final = frozenset({"<", "<=", ">", ">=", "=="})
@@ -86,9 +88,7 @@ def _comparison(one: Comparison, cell: Cell, extra: str) -> Truth:
         if one.variable in _FIXED:
             return _ALWAYS if _holds(one, cell, extra, "3.0") else _NEVER
         if one.variable == "python_version":
-            # The values are texts such as "3.10", and `in` looks for a part of a text: each is asked about.
-            found = unite(line for minor, line in minor_lines() if _holds(one, cell, extra, minor))
-            return Truth(found, found)
+            return _python_version(one)
         cpython = cell.implementation is Implementation.CPYTHON
         if one.variable == "python_full_version" or (one.variable == "implementation_version" and cpython):
             return _full_version(one)
@@ -96,6 +96,13 @@ def _comparison(one: Comparison, cell: Cell, extra: str) -> Truth:
         # UndefinedComparison, or a number with more digits than int() reads
         return _UNKNOWN
     return _UNKNOWN
+
+
+@lru_cache(maxsize=4096)
+def _python_version(one: Comparison) -> Truth:
+    """The values are texts such as "3.10", and `in` looks for a part of a text: each is asked about."""
+    found = unite(line for minor, line in minor_lines() if _holds(one, _SOME_CELL, "", minor))
+    return Truth(found, found)
 
 
 def _holds(one: Comparison, cell: Cell, extra: str, python: str) -> bool:

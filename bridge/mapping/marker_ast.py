@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
@@ -45,7 +46,12 @@ def parse_marker(marker: Marker) -> Node:
     Raises:
         InvalidInput: CB111, it is nested deeper than people write.
     """
-    tokens = _tokens(str(marker))
+    return _parse(str(marker))
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> Node:
+    tokens = _tokens(text)
     try:
         node, _ = _GRAMMAR.parse(tokens)
     except ValueError as error:
