@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bridge.mapping.tables import Tables
 
 _BINARIES: Final = frozenset({Nature.ELF, Nature.MACHO, Nature.PE})
+_PYTHON_2: Final = 2
 #: releases of Python that two ranges are tried with.
 _GRID: Final = tuple(
     Version(f"{major}.{minor}.{patch}")
@@ -99,7 +100,8 @@ def compare_pythons(
     else:
         demands = [spec for spec in index.depends if spec.partition(" ")[0] in _INTERPRETERS]
         mine = f"{', '.join(demands)}" or "any"
-        if _admitted(wheel) != _versions(support.requires_python) and (support.needed or not native_only):
+        same = _same_pythons(_versions(support.requires_python), _admitted(wheel))
+        if not same and (support.needed or not native_only):
             yield from record.difference("python", mine, _stated(wheel, shown), "python", *demands)
         abis = {tag.abi for tag in tags}
         if set(expected.abis) != abis:
@@ -119,6 +121,12 @@ def _stated(wheel: WheelPackage, tags: str) -> str:
 
 def _versions(specifiers: SpecifierSet) -> frozenset[Version]:
     return frozenset(version for version in _GRID if version in specifiers)
+
+
+def _same_pythons(ours: frozenset[Version], theirs: frozenset[Version]) -> bool:
+    """Python 2 counts only where there is nothing else: hardly anybody who leaves it open means it."""
+    one, other = (frozenset(version for version in each if version.major > _PYTHON_2) for each in (ours, theirs))
+    return one == other and (bool(one) or ours == theirs)
 
 
 def _admitted(wheel: WheelPackage) -> frozenset[Version]:

@@ -48,6 +48,8 @@ class _Term:
     """One requirement and where it is in force."""
 
     text: str
+    #: of the project, as it is spelled there.
+    name: str
     #: what it asks for; the second spelling is the nearest that conda has words for.
     versions: tuple[SpecifierSet, SpecifierSet]
     extras: frozenset[str]
@@ -149,8 +151,8 @@ class _Sides:
                 _texts(one),
                 _texts(other),
                 *subjects,
-                *self.record.about(name),
                 matters=not lost,
+                names={name, *(term.name for term in other)},
             )
 
     def adds(self, requirement: Requirement, extra: NormalizedName) -> bool:
@@ -176,6 +178,7 @@ class _Sides:
             found = answer.requirement
             term = _Term(
                 text,
+                found.name,
                 (found.specifier, found.specifier),
                 frozenset(map(canonicalize_name, found.extras)),
                 evaluate(found.marker, self.target),
@@ -195,6 +198,7 @@ class _Sides:
             near = to_specifiers(to_conda_spec(requirement.specifier).spec).specifiers
             term = _Term(
                 str(requirement),
+                requirement.name,
                 (requirement.specifier, near),
                 frozenset(map(canonicalize_name, requirement.extras)),
                 condition,

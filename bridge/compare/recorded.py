@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from bridge.errors import Code
 from bridge.model.plan import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from bridge.compare.packages import CondaPackage, WheelPackage
 
@@ -40,22 +41,33 @@ class Recorded:
     made_conda: bool = False
 
     def difference(
-        self, where: str, left: object, right: object, *subjects: str, matters: bool = True
+        self,
+        where: str,
+        left: object,
+        right: object,
+        *subjects: str,
+        matters: bool = True,
+        names: Collection[str] = (),
     ) -> Iterator[Difference]:
-        """One difference, explained by losses that were recorded for any of `subjects`.
+        """One difference, explained by losses that were recorded.
 
         A loss that changes nothing for whoever installs does not matter; any other still does.
+
+        Args:
+            where, left, right, matters: of the difference.
+            subjects: of losses that explain it.
+            names: projects; a loss whose detail speaks of one of them explains it too.
         """
-        codes = sorted({code.number for code, subject, _ in self.losses if subject in subjects})
+        word = re.compile(
+            "|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])" for name in names) or "(?!)", re.IGNORECASE
+        )
+        codes = sorted(
+            {code.number for code, subject, detail in self.losses if subject in subjects or word.search(detail)}
+        )
         if codes:
             where = f"{where} (recorded: {', '.join(codes)})"
             matters = matters and not all(_CODES[number].harmless for number in codes)
         yield Difference(where, shown(left), shown(right), matters)
-
-    def about(self, name: str) -> tuple[str, ...]:
-        """Subjects of losses whose detail starts with the name of a requirement."""
-        starts = tuple(f"{name}{end}" for end in (":", " ", "[", "<", ">", "=", "!", "~", ";"))
-        return tuple(subject for _, subject, detail in self.losses if detail.startswith(starts))
 
 
 def recorded(conda: CondaPackage, wheel: WheelPackage) -> Recorded:
