@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+from bridge.channel.exact import check_exact
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.press import PayloadPress
-from bridge.formats.wheel.writer import WheelWriter
+from bridge.formats.wheel.writer import WheelDigest, WheelWriter
 from bridge.model.payload import BytePatch, Member, MemberKind
 from bridge.model.plan import (
     Edit,
@@ -62,9 +63,30 @@ def write_wheel(
 
     Raises:
         InvalidInput: the artifact changed between planning and writing (`CB113`, `CB118`).
+        Unrepresentable: `CB336`, a restored wheel is one that no reader takes.
     """
     destination = directory / plan.filename
     directory.mkdir(parents=True, exist_ok=True)
+    if plan.exact is None:
+        digest = _write(plan, artifact, provider, destination, press, compression, threads)
+    else:
+        with tempfile.TemporaryDirectory(prefix=".conda-bridge-", dir=directory) as place:
+            waiting = Path(place) / plan.filename
+            digest = _write(plan, artifact, provider, waiting, press, compression, threads)
+            check_exact(waiting, plan)
+            waiting.replace(destination)
+    return Output(str(destination), plan.filename, digest.sha256, digest.size, plan.origin, plan.variant)
+
+
+def _write(
+    plan: WheelPlan,
+    artifact: CondaArtifact,
+    provider: Callable[[str], CondaArtifact],
+    destination: Path,
+    press: PayloadPress | None,
+    compression: Compression,
+    threads: int,
+) -> WheelDigest:
     trees = _case_sensitive_trees(plan)
     with WheelWriter(destination, compression=compression, threads=threads, case_sensitive_trees=trees) as writer:
         copied = _copy_pressed(writer, plan, press)
@@ -73,8 +95,9 @@ def write_wheel(
         for planned in plan.files:
             if isinstance(planned.source, Literal):
                 writer.add_bytes(planned.target, planned.source.data, executable=planned.executable)
-        digest = writer.finish(plan.dist_info)
-    return Output(str(destination), plan.filename, digest.sha256, digest.size, plan.origin)
+        for name in () if plan.exact is None else plan.exact.empty_directories:
+            writer.add_directory(name)
+        return writer.finish(plan.dist_info, record=None if plan.exact is None else plan.exact.record)
 
 
 def _case_sensitive_trees(plan: WheelPlan) -> tuple[str, ...]:

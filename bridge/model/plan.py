@@ -107,6 +107,31 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """Which variant of its release a wheel is (PEP 825)."""
+
+    label: str
+    #: `namespace :: feature :: value`, sorted.
+    properties: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"label": self.label, "properties": list(self.properties)}
+
+
+@dataclass(frozen=True, slots=True)
+class ExactWheel:
+    """What a wheel that is restored has of its own, and others get from the bridge."""
+
+    filename: str
+    #: names of the dist-info directory and of directories that hold nothing.
+    dist_info: str
+    empty_directories: tuple[str, ...]
+    #: RECORD.
+    record: bytes
+    variant: Variant | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WheelPlan:
     """How one conda artifact becomes one wheel."""
 
@@ -129,6 +154,13 @@ class WheelPlan:
     native_files: tuple[Mapping[str, Any], ...] = ()
     #: file name -> origin of packages that vendored files come from.
     providers: Mapping[str, Origin] = field(default_factory=dict)
+    #: for a wheel that becomes again what it was.
+    exact: ExactWheel | None = None
+
+    @property
+    def variant(self) -> Variant | None:
+        """Which variant of its release a restored wheel is; others become variants later."""
+        return None if self.exact is None else self.exact.variant
 
     @property
     def normalized_name(self) -> NormalizedName:
@@ -137,6 +169,8 @@ class WheelPlan:
     @property
     def dist_info(self) -> str:
         """`{name}-{version}.dist-info` with the escaping of the binary distribution format."""
+        if self.exact is not None:
+            return self.exact.dist_info
         return f"{self.escaped_name}-{self.version}.dist-info"
 
     @property
@@ -146,19 +180,9 @@ class WheelPlan:
     @property
     def filename(self) -> str:
         """The wheel's file name, with compressed tag sets in sorted order."""
+        if self.exact is not None:
+            return self.exact.filename
         return f"{self.escaped_name}-{self.version}-{compress_tags(self.tags)}.whl"
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """Which variant of its release a wheel is (PEP 825)."""
-
-    label: str
-    #: `namespace :: feature :: value`, sorted.
-    properties: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"label": self.label, "properties": list(self.properties)}
 
 
 @dataclass(frozen=True, slots=True)

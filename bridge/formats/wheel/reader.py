@@ -14,7 +14,7 @@ from bridge.formats.wheel.core_metadata import CoreMetadata, parse_core_metadata
 from bridge.formats.wheel.filename import WheelFilename, parse_wheel_filename
 from bridge.formats.wheel.findings import Finding, name_findings, read_entry_points
 from bridge.formats.wheel.payload import BLOCK, MemberReader
-from bridge.formats.wheel.record import RecordEntry, parse_record
+from bridge.formats.wheel.record import UNRECORDED, RecordEntry, parse_record
 from bridge.formats.wheel.tree import check_tree
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.formats.wheel.wheel_file import WheelFile, parse_wheel_file
@@ -39,8 +39,6 @@ _WHEEL_LINES: Final = 32
 _RECORD_LINE: Final = 160
 #: lines of RECORD for each member; some writers leave empty lines between them.
 _RECORD_LINES: Final = 4
-#: RECORD cannot hold its own digest, nor those of the signatures made over it.
-_UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _EXECUTABLE: Final = 0o755
 _PLAIN: Final = 0o644
 
@@ -226,7 +224,7 @@ def _record(archive: WheelArchive, dist_info: str, limit: int) -> dict[str, Reco
     if _lines(data) > _RECORD_LINES * len(files):
         raise InvalidInput(Code.LIMIT, "RECORD has more lines than files", subject=archive.subject, field=name)
     record = {entry.path: entry for entry in parse_record(data, archive.subject)}
-    exempt = {f"{dist_info}/{each}" for each in _UNRECORDED}
+    exempt = {f"{dist_info}/{each}" for each in UNRECORDED}
     for path in sorted(record.keys() - files):
         raise InvalidInput(Code.RECORD, "in RECORD but not in the wheel", subject=archive.subject, field=path)
     for path in sorted(files - exempt):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: "sha256 or better": what the format allows, with the length of each digest in bytes.
 _ALGORITHMS: Final = {"sha256": 32, "sha384": 48, "sha512": 64}
+#: RECORD cannot hold its own digest, nor those of the signatures made over it.
+UNRECORDED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _SIZE: Final = re.compile(r"[0-9]{1,20}")
 _COLUMNS: Final = 3
 
@@ -70,6 +72,31 @@ def parse_record(data: bytes, subject: str) -> tuple[RecordEntry, ...]:
     if len({entry.path for entry in entries}) != len(entries):
         raise _bad(subject, "RECORD lists a path twice")
     return entries
+
+
+def check_record(data: bytes, members: Iterable[RecordEntry], dist_info: str, subject: str) -> None:
+    """Hold a RECORD against the members of a wheel.
+
+    Args:
+        data: RECORD.
+        members: all others, with SHA-256 and size.
+        dist_info: name of the directory that it lies in.
+        subject: for messages.
+
+    Raises:
+        InvalidInput: `CB122`; also for a digest that is no SHA-256, which nothing here can be compared with.
+    """
+    listed = {entry.path: entry for entry in parse_record(data, subject)}
+    exempt = {f"{dist_info}/{name}" for name in UNRECORDED}
+    for member in members:
+        entry = listed.pop(member.path, None)
+        if entry is None or entry.digest is None:
+            if member.path not in exempt:
+                raise _bad(subject, f"{member.path!r} is not in RECORD with a digest")
+        elif entry.digest != member.digest or entry.size not in {None, member.size}:
+            raise _bad(subject, f"{member.path!r} is not what RECORD says")
+    for path in sorted(listed.keys() - exempt):
+        raise _bad(subject, f"{path!r} is in RECORD, but not in the wheel")
 
 
 def _entry(row: list[str], subject: str) -> RecordEntry:

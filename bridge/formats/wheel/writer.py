@@ -19,15 +19,13 @@ from bridge.formats.wheel.compression import (
     DICTIONARY,
     LARGE_FILE,
     Compression,
-    compress_chunk,
-    compress_whole,
-    crc32,
     crc32_combine,
 )
 from bridge.formats.wheel.member_names import MemberNames
 from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
-from bridge.formats.wheel.record import RecordEntry, format_record
-from bridge.formats.wheel.zip_format import CLASSIC, Entry, Thresholds, new_entry
+from bridge.formats.wheel.packing import MemberFile, PackedFile, pack_batch, pack_chunk
+from bridge.formats.wheel.record import RecordEntry, check_record, format_record
+from bridge.formats.wheel.zip_format import CLASSIC, Entry, Thresholds, new_directory, new_entry
 from bridge.formats.wheel.zip_output import ZipOutput
 from bridge.formats.zip_records import DEFLATED, STORED
 
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
 
+    from bridge.formats.wheel.member_names import Objection
     from bridge.formats.wheel.press import Pressed
 
 
@@ -54,32 +53,11 @@ class WheelDigest:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A member as asked for."""
-
-    names: tuple[str, ...]
-    size: int
-    executable: bool
-    expected: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """A member as it will be written."""
-
-    file: _File
-    method: int
-    crc: int
-    payload: bytes | bytearray
-    digest: bytes
-
-
 @dataclass(slots=True)
 class _Growing:
     """A large member, some of whose chunks have been written."""
 
-    file: _File
+    file: MemberFile
     method: int
     offset: int = 0
     crc: int = 0
@@ -112,7 +90,7 @@ class WheelWriter:
         self._compression = compression
         self._names = MemberNames(case_sensitive_trees)
         self._records: list[RecordEntry] = []
-        self._batch: list[tuple[_File, bytes]] = []
+        self._batch: list[tuple[MemberFile, bytes]] = []
         self._batch_weight = 0
         self._work = OrderedWork(threads, WINDOW)
         self._output = ZipOutput(destination, thresholds=thresholds)
@@ -155,7 +133,7 @@ class WheelWriter:
         names = (name, *also)
         for each in names:
             self._claim(each)
-        file = _File(names, size, executable, sha256)
+        file = MemberFile(names, size, executable, sha256)
         if size > LARGE_FILE:
             self._flush()
             self._stream(file, reader)
@@ -197,25 +175,43 @@ class WheelWriter:
         self._output.put_from(entry, source, pressed.offset)
         self._records.append(RecordEntry(name, sha256, pressed.size))
 
-    def finish(self, dist_info: str) -> WheelDigest:
-        """Add `{dist_info}/RECORD`, end the archive and give it its name.
+    def add_directory(self, name: str) -> None:
+        """Add a directory, which RECORD does not list; `name` has no final slash.
 
         Raises:
-            Unrepresentable, InvalidInput: as `add`.
+            Unrepresentable: as `add`.
+        """
+        self._claim(name, self._names.claim_directory)
+        self._flush()
+        self._work.settle()
+        self._output.put(new_directory(name, self._output.position), b"")
+
+    def finish(self, dist_info: str, *, record: bytes | None = None) -> WheelDigest:
+        """Add `{dist_info}/RECORD`, end the archive and give it its name.
+
+        Args:
+            dist_info: name of the directory.
+            record: RECORD as it was before; it has to describe exactly the members.
+
+        Raises:
+            Unrepresentable: as `add`.
+            InvalidInput: as `add`; `CB122`, RECORD does not describe the members.
         """
         self._flush()
         self._work.settle()
         name = f"{dist_info}/RECORD"
         self._claim(name)
-        data = format_record((*self._records, RecordEntry(name)))
-        (packed,) = _pack_batch([(_File((name,), len(data), False, None), data)], self._compression)
+        data = format_record((*self._records, RecordEntry(name))) if record is None else record
+        if record is not None:
+            check_record(record, self._records, dist_info, self._destination.name)
+        (packed,) = pack_batch([(MemberFile((name,), len(data), False, None), data)], self._compression)
         self._place(packed)
         self._work.close()
         self._output.commit()
         return digest_of(self._destination)
 
-    def _claim(self, name: str) -> None:
-        objection = self._names.claim(name)
+    def _claim(self, name: str, claim: Callable[[str], Objection | None] | None = None) -> None:
+        objection = (claim or self._names.claim)(name)
         if objection is not None:
             raise Unrepresentable(
                 Code.COLLISION,
@@ -247,9 +243,9 @@ class WheelWriter:
         if self._batch:
             batch, self._batch = self._batch, []
             weight, self._batch_weight = self._batch_weight, 0
-            self._work.submit(weight, partial(_pack_batch, batch, self._compression), self._place_all)
+            self._work.submit(weight, partial(pack_batch, batch, self._compression), self._place_all)
 
-    def _stream(self, file: _File, reader: SupportsRead) -> None:
+    def _stream(self, file: MemberFile, reader: SupportsRead) -> None:
         stored = self._compression is Compression.STORED
         member = _Growing(file, STORED if stored else DEFLATED)
         self._work.submit(0, lambda: member, self._begin)
@@ -258,17 +254,17 @@ class WheelWriter:
         while left:
             data = self._read(reader, min(CHUNK, left), file.names[0])
             left -= len(data)
-            task = partial(_pack_chunk, data, dictionary, last=not left, compression=self._compression)
+            task = partial(pack_chunk, data, dictionary, last=not left, compression=self._compression)
             hashed = self._work.in_line(partial(member.hasher.update, data))
             self._work.submit(len(data), task, partial(self._grow, member, len(data), hashed))
             dictionary = data[-DICTIONARY:]
         self._work.submit(0, lambda: member, self._end)
 
-    def _place_all(self, batch: list[_Packed]) -> None:
+    def _place_all(self, batch: list[PackedFile]) -> None:
         for packed in batch:
             self._place(packed)
 
-    def _place(self, packed: _Packed) -> None:
+    def _place(self, packed: PackedFile) -> None:
         file = packed.file
         self._record(file, packed.digest)
         for name in file.names:
@@ -311,7 +307,7 @@ class WheelWriter:
             compressed_size=member.compressed_size,
         )
 
-    def _record(self, file: _File, digest: bytes) -> None:
+    def _record(self, file: MemberFile, digest: bytes) -> None:
         if file.expected not in (None, digest):
             raise InvalidInput(
                 Code.PAYLOAD_MISMATCH,
@@ -327,21 +323,3 @@ def digest_of(path: Path) -> WheelDigest:
     with path.open("rb", buffering=0) as file:
         digest = hashlib.file_digest(file, "sha256")
         return WheelDigest(digest.hexdigest(), file.tell())
-
-
-def _pack_batch(batch: list[tuple[_File, bytes]], compression: Compression) -> list[_Packed]:
-    return [_pack_file(file, data, compression) for file, data in batch]
-
-
-def _pack_file(file: _File, data: bytes, compression: Compression) -> _Packed:
-    digest = hashlib.sha256(data).digest()
-    packed = compress_whole(data, compression)
-    if packed is None:
-        return _Packed(file, STORED, crc32(data), data, digest)
-    return _Packed(file, DEFLATED, crc32(data), packed, digest)
-
-
-def _pack_chunk(data: bytes, dictionary: bytes, *, last: bool, compression: Compression) -> tuple[bytes, int]:
-    if compression is Compression.STORED:
-        return data, crc32(data)
-    return compress_chunk(data, dictionary, last=last, compression=compression), crc32(data)

@@ -19,6 +19,7 @@ from bridge.formats.zip_records import (
     LOCAL_MAGIC,
     MAX16,
     MAX32,
+    STORED,
     UNIX,
     UTF8_FLAG,
     VERSION,
@@ -94,6 +95,21 @@ def new_entry(
         size=size,
         offset=offset,
         external_attributes=(stat.S_IFREG | (0o755 if executable else 0o644)) << 16,
+        flags=0 if name.isascii() else UTF8_FLAG,
+    )
+
+
+def new_directory(name: str, offset: int) -> Entry:
+    """A directory at `offset`; its name in the archive ends with a slash."""
+    return Entry(
+        name=f"{name}/",
+        method=STORED,
+        crc=0,
+        compressed_size=0,
+        size=0,
+        offset=offset,
+        # With the bit of MS-DOS for directories.
+        external_attributes=(stat.S_IFDIR | 0o755) << 16 | 0x10,
         flags=0 if name.isascii() else UTF8_FLAG,
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge._version import __version__
+from bridge.formats.wheel.record import UNRECORDED
 from bridge.formats.wheel.record_style import describe_record
 from bridge.formats.wheel.tree import DATA_SUFFIX, destination
 from bridge.model.conda_plan import CondaFile, FromWheel
@@ -117,11 +118,15 @@ def _restore(request: CondaRequest, files: Sequence[CondaFile]) -> dict[str, Any
             for path, member in sources.items()
             if bool(modes[path] & 0o111) is not bool(members[member].member.mode & 0o111)
         ),
-        "record": describe_record(record, _described(request)),
+        "record": describe_record(record, described(_sizes(members), dist_info)),
         "directories": sorted(request.survey.survey.empty_directories),
         "payload": content_digest(payload),
         "members": content_digest({name: facts.sha256 for name, facts in members.items()}),
     }
+
+
+def _sizes(members: Mapping[str, FileFacts]) -> dict[str, tuple[bytes, int]]:
+    return {name: (facts.sha256, facts.member.size) for name, facts in members.items()}
 
 
 def _content(file: CondaFile, members: Mapping[str, FileFacts]) -> bytes | None:
@@ -187,12 +192,12 @@ def _text(content: bytes) -> dict[str, Any]:
         return {"base64": b64encode(content).decode()}
 
 
-def _described(request: CondaRequest) -> dict[str, tuple[bytes, int] | None]:
-    """What RECORD should say of every member."""
-    bare = {entry.path for entry in request.metadata.record if entry.digest is None}
-    files = request.survey.survey.files
-    unlisted = files.keys() - {entry.path for entry in request.metadata.record}
-    return {
-        name: None if name in bare or name in unlisted else (facts.sha256, facts.member.size)
-        for name, facts in files.items()
-    }
+def described(contents: Mapping[str, tuple[bytes, int]], dist_info: str) -> dict[str, tuple[bytes, int] | None]:
+    """What a RECORD usually says of the members of a wheel.
+
+    Args:
+        contents: name -> SHA-256 and size in bytes.
+        dist_info: name of the directory.
+    """
+    bare = {f"{dist_info}/{name}" for name in UNRECORDED}
+    return {name: None if name in bare else content for name, content in contents.items()}

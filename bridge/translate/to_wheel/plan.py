@@ -33,6 +33,7 @@ from bridge.translate.to_wheel.package_losses import data_scheme, package_losses
 from bridge.translate.to_wheel.project import Project, identify, read_metadata
 from bridge.translate.to_wheel.request import Request
 from bridge.translate.to_wheel.requirements import requirements_of
+from bridge.translate.to_wheel.restored import restored_wheel
 from bridge.translate.to_wheel.scripts import refuse_interpreter
 from bridge.translate.to_wheel.vendoring import left_behind, vendor
 
@@ -40,11 +41,18 @@ from bridge.translate.to_wheel.vendoring import left_behind, vendor
 def plan_wheel(request: Request) -> WheelPlan:
     """Decide everything about the wheel that `request` becomes.
 
+    A package that the bridge made of a wheel becomes that wheel again.
+
     Raises:
         Unsupported: the kind of package, platform or layout has no wheel (`CB3xx`).
         Unrepresentable: the package says what a wheel cannot say and must not lose (`CB3xx`).
         InvalidInput: something in the package turned out to be malformed (`CB1xx`).
     """
+    restored = restored_wheel(request)
+    return _made_wheel(request) if restored is None else restored
+
+
+def _made_wheel(request: Request) -> WheelPlan:
     own = read_metadata(request)
     names = frozenset(canonicalize_name(item.name) for item in own.requires) if own else frozenset()
     mapper = NameMapper(request.tables, replace(request.evidence, own_requires=names), request.options.reserved_prefix)
