@@ -19,12 +19,12 @@ def wheel_in_the_way(existing: Path, fresh: Path) -> str | None:
     """Why `fresh` must not take the place of a wheel: it was made of something else, or in another layout.
 
     Returns:
-        None where nothing is there, or the same artifact converted before.
+        None where nothing is there, or the same artifact converted before, or a wheel with the same content.
     """
     if not existing.is_file() or existing.is_symlink():
         return None
     old, new = _made_of(existing), _made_of(fresh)
-    if old == new and old is not None:
+    if (old == new and old is not None) or _record_of(existing) == _record_of(fresh) is not None:
         return None
     if old is None:
         return "a wheel that was not made by the bridge, or a damaged one, is there"
@@ -94,4 +94,13 @@ def _made_of(wheel: Path) -> tuple[str, str, str] | None:
         source = document["source"]
         return str(source["filename"]), str(source["sha256"]), str(document["layout"])
     except (BridgeError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _record_of(wheel: Path) -> bytes | None:
+    """RECORD, which has the digest of everything else."""
+    try:
+        with WheelArchive(wheel) as archive:
+            return archive.read(f"{archive.dist_info}/RECORD")
+    except (BridgeError, OSError):
         return None

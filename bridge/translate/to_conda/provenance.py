@@ -16,14 +16,12 @@ from bridge._version import __version__
 from bridge.formats.wheel.record import UNRECORDED
 from bridge.formats.wheel.record_style import describe_record
 from bridge.formats.wheel.tree import DATA_SUFFIX, destination
-from bridge.model.conda_plan import CondaFile, FromWheel
+from bridge.model.conda_plan import ABOUT_KEY, CondaFile, FromWheel
 from bridge.model.payload import FileFacts
 from bridge.model.plan import Literal, Loss
 from bridge.translate.contents import content_digest
 from bridge.translate.to_conda.request import CondaRequest
 
-#: the key in `extra`.
-EXTRA_KEY: Final = "conda-wheel-bridge"
 SCHEMA: Final = "conda-bridge/wheel-provenance/1"
 _DIST_INFO_SUFFIX: Final = ".dist-info"
 
@@ -37,12 +35,12 @@ def about_extra(request: CondaRequest, files: Sequence[CondaFile], losses: Seque
         losses: all of them.
 
     Returns:
-        One object under `EXTRA_KEY`. Its `restore` is None where the package does not hold enough to make the wheel
-        again; `restorable` tells that beforehand.
+        One object under `ABOUT_KEY`. Its `restore` is None where the package does not hold enough to make the wheel
+        again, which is a loss (`CB254`).
     """
     origin = request.origin
     return {
-        EXTRA_KEY: {
+        ABOUT_KEY: {
             "schema": SCHEMA,
             "tool": {"name": "conda-wheel-bridge", "version": __version__},
             "mappings": request.mappings,
@@ -57,11 +55,6 @@ def about_extra(request: CondaRequest, files: Sequence[CondaFile], losses: Seque
             "restore": _restore(request, files),
         }
     }
-
-
-def restorable(request: CondaRequest, files: Sequence[CondaFile]) -> bool:
-    """Whether the package will hold all that the way back needs; where not, that is a loss (`CB254`)."""
-    return _restore(request, files) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,10 @@ from bridge.formats.wheel.record_style import rebuild_record
 from bridge.formats.wheel.tree import destination
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.model.conda import CondaMetadata
+from bridge.model.conda_plan import ABOUT_KEY
 from bridge.model.plan import ExactWheel, FromPayload, Literal, Loss, PlannedFile, Variant, WheelPlan
 from bridge.translate.contents import content_digest
-from bridge.translate.to_conda.provenance import EXTRA_KEY, SCHEMA, DefaultPlaces, described
+from bridge.translate.to_conda.provenance import SCHEMA, DefaultPlaces, described
 from bridge.translate.to_wheel.natives import native_rows
 from bridge.translate.to_wheel.places import Area, place_of
 from bridge.translate.to_wheel.request import Request
@@ -72,7 +73,7 @@ def leads_back(metadata: CondaMetadata) -> bool:
 
 def _provenance(metadata: CondaMetadata, subject: str) -> Document | None:
     extra = metadata.about.raw.get("extra")
-    found = extra.get(EXTRA_KEY) if isinstance(extra, dict) else None
+    found = extra.get(ABOUT_KEY) if isinstance(extra, dict) else None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or found.get("restore") is None:
         return None
     return Document(found, subject=subject, field=f"{ABOUT_PATH}: extra")
