@@ -129,7 +129,11 @@ def _full_version(one: Comparison) -> Truth:
         if operator in _NEVER_EQUAL:
             return _NEVER
         return _ALWAYS if operator == "!=" else _UNKNOWN
-    found = exact_range(str(specifier)).intersection(EXISTING)
+    if specifier.operator == ">":
+        # PEP 440 keeps post-releases out, which Python has none of and which no specifier for the rest can say.
+        found = exact_range(f"<={specifier.version}").complement().intersection(EXISTING)
+    else:
+        found = exact_range(str(specifier)).intersection(EXISTING)
     return Truth(found, found)
 
 

@@ -18,7 +18,7 @@ from bridge.mapping.conda_target import CondaTarget
 from bridge.mapping.marker_targets import Implementation, Target
 from bridge.mapping.markers import Grouped, conditions, evaluate
 from bridge.mapping.own_extras import expanded
-from bridge.mapping.pep508 import CondaDependency, conda_requirement
+from bridge.mapping.pep508 import CondaDependency, CondaRequirementAnswer, conda_requirement
 from bridge.mapping.target_merge import merged_dependencies
 from bridge.mapping.target_split import SERVED, Row, cut, places, rows
 from bridge.model.plan import Loss
@@ -173,9 +173,7 @@ class _Translation:
         dependencies: list[CondaDependency] = []
         losses = list(self._losses)
         for requirement, _ in self._grouped:
-            answer = conda_requirement(
-                requirement, self._names, self._markers(target), extras=self._extras, subject=self._subject
-            )
+            answer = self._translated(requirement, target)
             dependencies.extend(answer.dependencies)
             losses.extend(answer.losses)
         merged = merged_dependencies(dependencies)
@@ -186,6 +184,20 @@ class _Translation:
             if one.group is not None and replace(one, group=None) not in ungrouped:
                 groups[one.group] = (*groups.get(one.group, ()), one)
         return TargetRequirements(target, base, groups, tuple(dict.fromkeys(losses)))
+
+    def _translated(self, requirement: Requirement, target: CondaTarget) -> CondaRequirementAnswer:
+        markers = self._markers(target)
+        if self._conditional:
+            return conda_requirement(requirement, self._names, markers, extras=self._extras, subject=self._subject)
+        found = evaluate(requirement.marker, markers)
+        if found.never:
+            return CondaRequirementAnswer(None, (), ())
+        # Where it is in force in a part of the package only, others say the same in the rest: see `cut`.
+        answer = conda_requirement(_unconditional(requirement), self._names, markers, subject=self._subject)
+        if found.exact or not answer.dependencies:
+            return answer
+        detail = f"{requirement}: a part of the condition cannot be known, and was taken to hold"
+        return replace(answer, losses=(*answer.losses, Loss(Code.CONDITION, self._subject, detail)))
 
     def _leave_out_extras(self) -> None:
         """Version 1 has no extras; version 3 has none for what is asked for by its address."""
