@@ -20,10 +20,12 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import zstandard
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +42,8 @@ from bridge.model.host import Host  # noqa: E402
 from bridge.select.conda_side import builds_for, pythons  # noqa: E402
 from bridge.select.plan import Planner  # noqa: E402
 from bridge.select.selection import Selection, Verdict  # noqa: E402
-from bridge.select.selector import Question, Selector  # noqa: E402
+from bridge.select.selector import Question, Selector, Wheels  # noqa: E402
+from bridge.select.wheel_index import WheelIndex  # noqa: E402
 from tests.support.families import FAMILIES, PYTHON, SUBDIRS, hosts, repodata  # noqa: E402
 
 #: title -> document in the corpus.
@@ -108,24 +111,35 @@ class Findings:
             self.different[what, f"conda {selection.conda or 'nothing'}, wheel {wheel}"].append(machine)
 
 
-def matrix() -> Findings:
-    """Every sample family on every machine."""
+def matrix(channel: Path | None = None, wheels: Path | None = None) -> Findings:
+    """Every sample family on every machine.
+
+    Args:
+        channel: that has the families; records of packages that do not exist where None.
+        wheels: directory that is indexed; the planned wheels where None.
+    """
     found = Findings()
+    index = None if wheels is None else WheelIndex(wheels)
     with tempfile.TemporaryDirectory() as directory:
-        repodata().write(Path(directory))
+        location = repodata().write(Path(directory)) if channel is None else channel
         for subdir in SUBDIRS:
-            channel = open_channel(directory, subdirs=[subdir])
-            with Universe([channel], subdir=subdir) as universe:
+            with Universe([open_channel(location, subdirs=[subdir])], subdir=subdir) as universe:
                 planner = Planner(universe)
                 for name in FAMILIES:
                     if not universe.candidates(name):
                         continue
                     selector = Selector(universe, planner, name)
+                    offered = None if index is None else _indexed(index, name)
                     found.releases[name] += 1
                     for machine, host in hosts():
                         if host.subdir == subdir:
-                            found.add(name, machine, [name], cell(selector, Question(host, PYTHON)))
+                            found.add(name, machine, [name], cell(selector, Question(host, PYTHON), offered))
     return found
+
+
+def _indexed(index: WheelIndex, name: str) -> Wheels:
+    releases = index.releases(canonicalize_name(name))
+    return Wheels(releases, cache(index.source_of))
 
 
 def real(document: Path) -> Findings:
@@ -171,9 +185,9 @@ def _release(
         found.add(what, machine, axes, cell(selector, Question(host, python, version)))
 
 
-def cell(selector: Selector, question: Question) -> Selection:
+def cell(selector: Selector, question: Question, wheels: Wheels | None = None) -> Selection:
     """Both decisions, without their reasons."""
-    choice, pick, verdict = selector.decide(question)
+    choice, pick, verdict = selector.decide(question, wheels)
     return Selection(None if choice.build is None else choice.build.filename, pick, verdict)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
@@ -30,6 +31,10 @@ from bridge.model.family import Build, Family, FamilyMember, HostRequirement
 from bridge.model.plan import Output, Variant
 from bridge.model.variant import VariantMetadata
 from bridge.translate.families.plan import plan_family
+
+_NOARCH: Final = "noarch"
+#: stands for all platforms where there are only builds for all of them.
+_SOME_PLATFORM: Final = "linux-64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,28 +163,46 @@ def _family(
 def _builds(
     sources: Iterable[_Source], channels: Sequence[Channel], axes: Axes
 ) -> tuple[list[Build], dict[str, BridgeError]]:
-    """The builds in the order of conda's preference, platform by platform, and those that fit no machine."""
+    """The builds in the order of conda's preference on every platform, and those that fit no machine.
+
+    On each platform its own builds and those for all of them compete.
+    """
     by_subdir: defaultdict[str, list[_Source]] = defaultdict(list)
     for source in sources:
         by_subdir[source.build.index.subdir].append(source)
-    builds: list[Build] = []
+    noarch = by_subdir.pop(_NOARCH, [])
+    builds: dict[str, Build] = {}
     refused: dict[str, BridgeError] = {}
-    for subdir, members in sorted(by_subdir.items()):
-        by_name = {source.plain.source.filename: source for source in members}
-        candidates = [Candidate(filename, source.build.index) for filename, source in by_name.items()]
-        platform = "linux-64" if subdir == "noarch" else subdir
+    orders: list[list[str]] = []
+    for platform in sorted(by_subdir, key=lambda subdir: (subdir != _SOME_PLATFORM, subdir)) or [_SOME_PLATFORM]:
+        members = {source.key: source for source in (*by_subdir[platform], *noarch)}
+        candidates = [Candidate(source.plain.source.filename, source.build.index) for source in members.values()]
         with Universe(channels, subdir=platform, extra=candidates, complete=True) as universe:
             requirements = HostRequirements(universe)
-            for candidate in Preference(universe).ranked(candidates):
-                source = by_name[candidate.filename]
+            ranked = Preference(universe).ranked(candidates)
+            orders.append([f"{candidate.index.subdir}/{candidate.filename}" for candidate in ranked])
+            for candidate, key in zip(ranked, orders[-1], strict=True):
+                if key in builds:
+                    continue
                 try:
                     requires = requirements.of(candidate)
                 except BridgeError as error:
-                    refused[source.key] = error
+                    refused.setdefault(key, error)
                     continue
+                refused.pop(key, None)
                 choices = choices_of(candidate.index, axes)
-                builds.append(Build(source.key, candidate.index, requires, choices, source.build.tags))
-    return builds, refused
+                builds[key] = Build(key, candidate.index, requires, choices, members[key].build.tags)
+    return [builds[key] for key in _merged(orders) if key in builds], refused
+
+
+def _merged(orders: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Each once, in an order that agrees with all; where they contradict each other, with the first ones."""
+    waiting = [list(order) for order in orders]
+    while waiting := [order for order in waiting if order]:
+        later = {key for order in waiting for key in order[1:]}
+        head = next((order[0] for order in waiting if order[0] not in later), waiting[0][0])
+        yield head
+        waiting = [[key for key in order if key != head] for order in waiting]
 
 
 def _outputs(family: Family, sources: Mapping[str, _Source], directory: Path) -> Mapping[str, list[Output]]:
