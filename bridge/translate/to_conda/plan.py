@@ -14,7 +14,7 @@ from bridge.mapping.variant_terms import VariantTerms
 from bridge.mapping.versions import to_conda
 from bridge.mapping.wheel_targets import natives_of, wheel_targets
 from bridge.model.conda import CondaIdentity, CondaName
-from bridge.model.conda_plan import CondaPlan, MadeInfo
+from bridge.model.conda_plan import ABOUT_KEY, CondaPlan, MadeInfo
 from bridge.model.plan import Loss, Variant
 from bridge.translate.to_conda.about import about_fields, license_files
 from bridge.translate.to_conda.build_string import build_string
@@ -22,7 +22,7 @@ from bridge.translate.to_conda.files import place_files, programs_of
 from bridge.translate.to_conda.hostile import finding_losses
 from bridge.translate.to_conda.index import IndexFields, link_document
 from bridge.translate.to_conda.natives import native_rows
-from bridge.translate.to_conda.provenance import about_extra, restorable
+from bridge.translate.to_conda.provenance import about_extra
 from bridge.translate.to_conda.request import CondaRequest
 from bridge.translate.to_conda.restored import left_behind, restored_plan
 from bridge.translate.to_conda.variant import variant_terms
@@ -111,8 +111,10 @@ class _Planner:
         request, target, terms = self._request, requirements.target, shared.terms
         placed = place_files(request, target)
         losses = tuple(dict.fromkeys((*losses, *placed.losses)))
-        if not restorable(request, placed.files):
-            losses += (Loss(Code.NO_WAY_BACK, request.origin.filename, "a file of the wheel is not in the package"),)
+        extra = about_extra(request, placed.files, losses)
+        if extra[ABOUT_KEY]["restore"] is None:
+            losses += (Loss(Code.NO_WAY_BACK, self._subject, "a file of the wheel is not in the package"),)
+            extra = about_extra(request, placed.files, losses)
         number, identity = self._identity(target, shared)
         index = IndexFields(
             identity=identity,
@@ -129,7 +131,7 @@ class _Planner:
         about = about_fields(self._core, shared.license, shared.license_files)
         info = MadeInfo(
             index=index,
-            about={**about, "extra": about_extra(request, placed.files, losses)},
+            about={**about, "extra": extra},
             link=link_document(placed.entry_points) if target.linked else None,
             files=shared.license_files,
         )

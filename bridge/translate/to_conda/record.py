@@ -33,12 +33,13 @@ def record_of(
         record: path of RECORD itself.
         linked: whether installers move site-packages; nobody knows then how files outside are reached.
     """
-    entries = [
-        _entry(file, sizes, posixpath.relpath(file.path, site_packages))
-        for file in files
-        if not linked or file.path.startswith(f"{site_packages}/")
-    ]
-    entries.append(RecordEntry(posixpath.relpath(record, site_packages)))
+    inside = f"{site_packages}/"
+    entries = [RecordEntry(record.removeprefix(inside))]
+    for file in files:
+        if file.path.startswith(inside):
+            entries.append(_entry(file, sizes, file.path.removeprefix(inside)))
+        elif not linked:
+            entries.append(_entry(file, sizes, posixpath.relpath(file.path, site_packages)))
     return format_record(sorted(entries, key=lambda entry: entry.path))
 
 
