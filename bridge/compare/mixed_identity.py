@@ -79,7 +79,10 @@ def requires_python(conda: CondaPackage, wheel: WheelPackage) -> SpecifierSet:
     """
     index = conda.metadata.index
     ours = python_support(index, index.depends).requires_python
-    return ours & (wheel.metadata.core.requires_python or SpecifierSet())
+    tagged = {_of_tag(tag) for tag in wheel.filename.tags}
+    # Of several ranges no set of specifiers is the union; what they leave out is compared needlessly then.
+    theirs = tagged.pop() if len(tagged) == 1 else SpecifierSet()
+    return ours & theirs & (wheel.metadata.core.requires_python or SpecifierSet())
 
 
 def compare_pythons(

@@ -80,7 +80,8 @@ def reference(text: str) -> str:
 def _names(left: WheelPackage, right: WheelPackage) -> Iterator[Difference]:
     one, other = left.filename, right.filename
     yield from differ("file name: project", one.name, other.name)
-    yield from differ("file name: version", str(one.version), str(other.version))
+    if one.version != other.version:
+        yield Difference("file name: version", str(one.version), str(other.version), True)
     builds = ("".join(map(str, each.build)) or None for each in (one, other))
     yield from differ("file name: build tag", *builds)
     yield from members("file name: tags", map(str, one.tags), map(str, other.tags))
