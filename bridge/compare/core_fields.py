@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
@@ -76,7 +76,7 @@ def _python(left: str | None, right: str | None, where: str) -> Iterator[Differe
 
 def _requirements(left: CoreMetadata, right: CoreMetadata, where: str) -> Iterator[Difference]:
     extras = sorted({canonicalize_name(each) for core in (left, right) for each in core.get_all("Provides-Extra")})
-    one, other = _by_name(left.requires_dist, extras), _by_name(right.requires_dist, extras)
+    one, other = (_by_name(core.get_all("Requires-Dist"), extras) for core in (left, right))
     for name in sorted(one.keys() | other.keys()):
         ours, theirs = one.get(name, {}), other.get(name, {})
         only_ours, only_theirs = sorted(ours.keys() - theirs.keys()), sorted(theirs.keys() - ours.keys())
@@ -91,15 +91,21 @@ def _requirements(left: CoreMetadata, right: CoreMetadata, where: str) -> Iterat
         )
 
 
-def _by_name(requirements: Iterable[Requirement], extras: Collection[NormalizedName]) -> dict[str, dict[str, Any]]:
+def _by_name(texts: Iterable[str], extras: Collection[NormalizedName]) -> dict[str, dict[str, Any]]:
+    """Name -> text -> meaning; what is no requirement by today's rules (there are old wheels) means its text."""
     found: dict[str, dict[str, Any]] = {}
-    for requirement in requirements:
-        name = canonicalize_name(requirement.name)
-        found.setdefault(name, {})[str(requirement)] = meaning_of(requirement, extras)
+    for text in texts:
+        try:
+            requirement = Requirement(text)
+        except (InvalidRequirement, RecursionError):
+            found.setdefault(text, {})[text] = text
+        else:
+            name = canonicalize_name(requirement.name)
+            found.setdefault(name, {})[str(requirement)] = _meaning(requirement, extras)
     return found
 
 
-def meaning_of(requirement: Requirement, extras: Collection[NormalizedName]) -> tuple[Any, ...]:
+def _meaning(requirement: Requirement, extras: Collection[NormalizedName]) -> tuple[Any, ...]:
     """Something that is equal for requirements that ask for the same in every environment.
 
     Where a marker cannot be known (`platform_release`), its text counts.

@@ -42,8 +42,9 @@ def compare_programs(
     """
     made = _link_points(conda)
     metadata = ours.get(f"{OWN}entry_points.txt")
-    stated = points_of(None if metadata is None else metadata.entry.content)
-    wanted = points_of(wheel.own("entry_points.txt"))
+    content = None if metadata is None else metadata.entry.content
+    stated = points_of(content, f"{conda.filename}: entry_points.txt")
+    wanted = points_of(wheel.own("entry_points.txt"), wheel.name)
     programs = {name: text for (group, name), text in wanted.items() if group in SCRIPT_GROUPS}
     found: list[Difference] = []
     places: set[str] = set()

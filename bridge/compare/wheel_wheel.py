@@ -40,7 +40,7 @@ def compare_wheels(left: WheelPackage, right: WheelPackage) -> Iterator[Differen
     yield from members("payload (empty directory)", left.empty_directories, right.empty_directories, matters=False)
     yield from compare_core(left.metadata.core, right.metadata.core)
     yield from _wheel_files(left, right)
-    yield from compare_entry_points(left.own("entry_points.txt"), right.own("entry_points.txt"))
+    yield from _entry_points(left, right)
     yield from _variants(left.metadata.variant, right.metadata.variant)
     yield from _records(left, right)
     one, other = (json_object(each.own("conda/provenance.json")) or {} for each in (left, right))
@@ -48,24 +48,13 @@ def compare_wheels(left: WheelPackage, right: WheelPackage) -> Iterator[Differen
     yield from _spelling(left, right)
 
 
-def compare_entry_points(left: bytes | None, right: bytes | None) -> Iterator[Difference]:
-    """Compare two entry_points.txt by group and name; None where there is none.
-
-    Raises:
-        InvalidInput: CB117, a file cannot be parsed.
-    """
-    ours, theirs = points_of(left), points_of(right)
-    for group, name in sorted(ours.keys() | theirs.keys()):
-        yield from differ(f"entry points: {group}: {name}", ours.get((group, name)), theirs.get((group, name)))
-
-
-def points_of(data: bytes | None) -> dict[tuple[str, str], str]:
-    """(group, name) -> reference in a spelling of its own.
+def points_of(data: bytes | None, subject: str) -> dict[tuple[str, str], str]:
+    """(group, name) -> reference in a spelling of its own; `subject` is the file, for errors.
 
     Raises:
         InvalidInput: CB117, the file cannot be parsed.
     """
-    groups = read_groups(data or b"", "entry_points.txt")
+    groups = read_groups(data or b"", subject)
     return {(group, name): reference(text) for group, entries in groups.items() for name, text in entries.items()}
 
 
@@ -75,6 +64,12 @@ def reference(text: str) -> str:
         return str(parse_reference(text, ""))
     except InvalidInput:
         return text
+
+
+def _entry_points(left: WheelPackage, right: WheelPackage) -> Iterator[Difference]:
+    ours, theirs = (points_of(each.own("entry_points.txt"), each.name) for each in (left, right))
+    for group, name in sorted(ours.keys() | theirs.keys()):
+        yield from differ(f"entry points: {group}: {name}", ours.get((group, name)), theirs.get((group, name)))
 
 
 def _names(left: WheelPackage, right: WheelPackage) -> Iterator[Difference]:
