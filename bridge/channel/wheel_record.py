@@ -18,7 +18,7 @@ from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.limits import MIB
-from bridge.mapping.pep508 import conda_requirement
+from bridge.mapping.target_requirements import target_requirements
 from bridge.mapping.versions import to_conda
 from bridge.mapping.wheel_natives import Natives
 from bridge.mapping.wheel_targets import wheel_targets
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bridge.formats.wheel.filename import WheelFilename
     from bridge.mapping.conda_target import CondaTarget
     from bridge.mapping.pypi_names import PypiNames
+    from bridge.mapping.target_requirements import TargetRequirements
     from bridge.model.plan import Loss
 
 NOARCH: Final = Subdir("noarch")
@@ -78,7 +79,7 @@ def wheel_record(source: Path, listed: ListedFile, names: PypiNames) -> WheelRec
     core = parse_core_metadata(data, listed.filename)
     target = _target(core, stated)
     identity = _identity(core, stated, target, names)
-    depends, extra_depends = _requirements(core, target, names)
+    requirements = _requirements(core, target, names)
     fields: dict[str, Any] = {
         "name": identity.name,
         "version": identity.version,
@@ -86,7 +87,7 @@ def wheel_record(source: Path, listed: ListedFile, names: PypiNames) -> WheelRec
         "build_number": stated.build[0] if stated.build else 0,
         "subdir": NOARCH,
         "noarch": "python",
-        "depends": depends,
+        "depends": bracketed(requirements.specs, subject=core.subject, field="depends"),
         "schema_version": REVISION,
         "fn": listed.filename,
         "md5": md5,
@@ -94,8 +95,12 @@ def wheel_record(source: Path, listed: ListedFile, names: PypiNames) -> WheelRec
         "size": listed.size,
         "url": f"../{quote(listed.filename)}",
     }
-    if extra_depends:
-        fields["extra_depends"] = extra_depends
+    extras = {
+        extra: bracketed(specs, subject=core.subject, field=f"extra_depends.{extra}")
+        for extra, specs in requirements.extra_specs.items()
+    }
+    if extras:
+        fields["extra_depends"] = extras
     if core.license_expression:
         fields["license"] = core.license_expression
     return WheelRecord(listed.filename, identity, fields)
@@ -138,19 +143,23 @@ def _identity(core: CoreMetadata, stated: WheelFilename, target: CondaTarget, na
     )
 
 
-def _requirements(core: CoreMetadata, target: CondaTarget, names: PypiNames) -> tuple[list[str], dict[str, list[str]]]:
-    """`depends` and `extra_depends`, in the form that repodata v3 wants (CEPs 44, 48)."""
-    depends = bracketed(target.depends, subject=core.subject, field="depends")
-    groups: dict[str, list[str]] = {}
-    markers = target.markers(conditional=True)
-    for requirement in core.requires_dist:
-        answer = conda_requirement(requirement, names, markers, extras=core.provides_extra, subject=core.subject)
-        _refuse_losses(answer.losses)
-        for dependency in answer.dependencies:
-            found = depends if dependency.group is None else groups.setdefault(dependency.group, [])
-            found.append(dependency.bracketed)
-    unique = {group: list(dict.fromkeys(specs)) for group, specs in groups.items()}
-    return list(dict.fromkeys(depends)), unique
+def _requirements(core: CoreMetadata, target: CondaTarget, names: PypiNames) -> TargetRequirements:
+    """All of them, in one package for every machine."""
+    found = target_requirements(
+        target,
+        core.requires_dist,
+        names,
+        extras=core.provides_extra,
+        conditional=True,
+        subject=core.subject,
+        project=core.normalized_name,
+    )
+    for one in found:
+        _refuse_losses(one.losses)
+    if len(found) != 1:
+        message = f"it would be {len(found)} conda packages, for its requirements differ from machine to machine"
+        raise Unrepresentable(Code.NOT_OFFERED, message, subject=core.subject)
+    return found[0]
 
 
 def _refuse_losses(losses: Iterable[Loss]) -> None:
