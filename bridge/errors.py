@@ -206,7 +206,8 @@ class BridgeError(Exception):
         super().__init__(message)
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.subject, self.field) if part)
+        # A name may have line ends too, and could pretend to be another message.
+        where = ": ".join(part.replace("\n", r"\n") for part in (self.subject, self.field) if part)
         return plain(f"{self.code.number} {where + ': ' if where else ''}{self.message} ({self.code.remedy})")
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -118,7 +118,8 @@ def convert(
         staged = run(expanded, settings, staging, min(jobs, len(expanded)), on_outcome)
         families, indexes = make_families(staged, lambda: _opened(settings), axes, staging)
         if strict:
-            families = [replace(item, outcome=strictly(item.outcome)) for item in families]
+            told = [(item, strictly(item.outcome)) for item in families]
+            families = [item if outcome is item.outcome else Staged(outcome) for item, outcome in told]
         for index in indexes:
             families = _with_index(families, index, directory)
         return Report(publish(families, directory))
