@@ -188,7 +188,7 @@ def settings_for(
         limits=limits,
         threads=jobs if len(expanded) == 1 else 1,
         names=seen.names,
-        packages=replace(packages or PackageSettings(), projects=seen.projects),
+        packages=replace(packages or PackageSettings(), projects=seen.projects, variants=seen.variants),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName
 
 from bridge.channel.inputs import Input
+from bridge.channel.variant_places import VariantPlace, variant_places
 from bridge.errors import InvalidInput
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.wheel.filename import parse_wheel_filename
@@ -26,12 +27,14 @@ class Seen:
     subdirs: tuple[str, ...] = ()
     #: projects of the wheels.
     projects: frozenset[NormalizedName] = frozenset()
+    #: file name of a variant wheel -> its place in its release.
+    variants: Mapping[str, VariantPlace] = field(default_factory=dict)
 
 
 def look_at(inputs: Sequence[Input], limits: Limits) -> Seen:
     """Read `info/` of every local package; one that cannot be read tells nothing and gets its outcome later.
 
-    Of wheels, the file name tells enough.
+    Of wheels, the file name tells enough, but for variants.
     """
     names: dict[CondaName, str] = {}
     subdirs: set[str] = set()
@@ -51,7 +54,8 @@ def look_at(inputs: Sequence[Input], limits: Limits) -> Seen:
         subdirs.add(metadata.index.subdir)
         if name is not None:
             names[metadata.index.name] = name
-    return Seen(names, tuple(sorted(subdirs)), frozenset(projects))
+    wheels = [item.path for item in inputs if item.path is not None and item.is_wheel]
+    return Seen(names, tuple(sorted(subdirs)), frozenset(projects), variant_places(wheels, limits))
 
 
 def _project(item: Input) -> set[NormalizedName]:

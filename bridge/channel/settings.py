@@ -9,6 +9,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from bridge.channel.variant_places import VariantPlace
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import Limits
 from bridge.model.conda import CondaName
@@ -34,6 +35,7 @@ class PackageSettings:
             of wheels.
         same_names: whether a project that no table knows is taken for the conda package of the same name.
         projects: filled in by the run.
+        variants: filled in by the run.
     """
 
     options: CondaOptions = field(default_factory=CondaOptions)
@@ -41,6 +43,8 @@ class PackageSettings:
     same_names: bool = False
     #: the projects of the run's own wheels: what comes of them is what requirements between them mean.
     projects: frozenset[NormalizedName] = frozenset()
+    #: file name of a variant wheel -> its place in its release.
+    variants: Mapping[str, VariantPlace] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

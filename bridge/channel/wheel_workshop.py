@@ -10,6 +10,7 @@ from bridge.channel.inputs import Input
 from bridge.channel.settings import Settings
 from bridge.formats.wheel.reader import WheelFileReader, open_wheel
 from bridge.formats.wheel.survey import survey_wheel
+from bridge.mapping.axes import load_axes
 from bridge.mapping.pypi_names import PypiNames
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaName, Subdir
@@ -48,6 +49,7 @@ class WheelWorkshop:
         """
         self._settings = settings
         tables = load_tables(settings.overlays)
+        self._axes = load_axes(settings.overlays)
         self._mappings = tables.digest
         own = PypiNames(tables)
         answers = ((project, own.own(project).conda) for project in sorted(settings.packages.projects))
@@ -83,6 +85,7 @@ class WheelWorkshop:
         return MadePackages(packages, tuple(dict.fromkeys(loss for plan in plans for loss in plan.losses)))
 
     def _request(self, wheel: WheelFileReader) -> CondaRequest:
+        place = self._settings.packages.variants.get(wheel.subject)
         return CondaRequest(
             origin=wheel.origin(),
             filename=wheel.filename,
@@ -91,4 +94,7 @@ class WheelWorkshop:
             names=self._names,
             mappings=self._mappings,
             options=self._settings.packages.options,
+            variant_offset=None if place is None else place.offset,
+            variant_losses=() if place is None else place.losses,
+            axes=self._axes,
         )
