@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import rattler
+
 from bridge.channel.index_files import stale_files, write_index_files
 from bridge.channel.known_index import REPODATA, KnownIndex, read_known
 from bridge.channel.package_record import PackageRecord, read_package
@@ -34,12 +36,12 @@ from bridge.model.conda import ArchiveFormat, Subdir
 from bridge.model.plan import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from pathlib import Path
 
     from bridge.channel.listing import ListedFile
     from bridge.mapping.tables import Tables
-    from bridge.model.conda import CondaName, CondaVersion
+    from bridge.model.conda import CondaName
 
 _ARCHIVES: Final = (ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value)
 #: hashing and unpacking release the interpreter's lock; below this size threads cost more than they give.
@@ -108,7 +110,8 @@ def write_conda_index(
                 packages[subdir].append(result)
             else:
                 rejected[f"{subdir}/{path.name}"] = result
-    released = {(one.identity.name, one.identity.version) for found in packages.values() for one in found}
+    identities = [one.identity for found in packages.values() for one in found]
+    released = {(identity.name, rattler.Version(identity.version)) for identity in identities}
     wheels = sorted((one for one in wheels if one.filename.endswith(".whl")), key=lambda one: one.filename)
     names = _names(wheels, tables, same_names)
     offered = list(_offered(directory, wheels, names, released, losses)) if NOARCH in packages else []
@@ -189,7 +192,7 @@ def _offered(
     directory: Path,
     wheels: Iterable[ListedFile],
     names: PypiNames,
-    released: set[tuple[CondaName, CondaVersion]],
+    released: Container[tuple[CondaName, rattler.Version]],
     losses: list[Loss],
 ) -> Iterator[WheelRecord]:
     """Records of the pure wheels right in the directory whose release no package is of."""
@@ -203,7 +206,7 @@ def _offered(
                 reason = "it is yanked" if stated.variant is None else f"it is variant {stated.variant}"
                 raise Unrepresentable(Code.NOT_OFFERED, reason)
             record = wheel_record(directory / listed.path, listed, names)
-            if (record.identity.name, record.identity.version) in released:
+            if (record.identity.name, rattler.Version(record.identity.version)) in released:
                 continue
             if record.key in seen:
                 message = f"{seen[record.key]} has the same name, version and build on the conda side"

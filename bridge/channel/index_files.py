@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+import zstandard
+
 from bridge.channel import shards_output
 from bridge.channel.files import replace_file
 from bridge.channel.known_index import COMPANION, REPODATA, RUN_EXPORTS
@@ -44,8 +46,8 @@ def write_index_files(directory: Path, repodata: Mapping[str, Any], run_exports:
     records = encode(repodata)
     info = {**run_exports["info"], COMPANION: hashlib.sha256(records).hexdigest()}
     for name, content in ((RUN_EXPORTS, encode({**run_exports, "info": info})), (REPODATA, records)):
-        # Compressing takes longer than everything else; what is unchanged has been compressed before.
-        if not _is(directory / name, content) or not (directory / f"{name}.zst").is_file():
+        # Compressing takes longer than everything else.
+        if not _expands_to(directory / f"{name}.zst", content):
             _put(directory / f"{name}.zst", compress(content))
         _put(directory / name, content)
     _remove_stale(below, shards)
@@ -80,5 +82,14 @@ def _put(path: Path, content: bytes) -> None:
         raise Unsupported(Code.OUTPUT_TAKEN, "a directory is in the way", subject=str(path)) from error
 
 
-def _is(path: Path, content: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == content
+def _expands_to(path: Path, content: bytes) -> bool:
+    """Whether a file is the same content compressed; one that claims another size is not unpacked."""
+    if not path.is_file():
+        return False
+    data = path.read_bytes()
+    try:
+        if zstandard.frame_content_size(data) != len(content):
+            return False
+        return zstandard.ZstdDecompressor().decompress(data) == content
+    except zstandard.ZstdError:
+        return False

@@ -12,40 +12,50 @@ from bridge.channel.repodata_output import encode, repodata
 from bridge.errors import Code, Unrepresentable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bridge.channel.package_record import PackageRecord
     from bridge.channel.wheel_record import WheelRecord
     from bridge.model.conda import Subdir
 
+    _Records = tuple[Sequence[PackageRecord], Sequence[WheelRecord]]
+
 #: together they read every section; either alone passes over something.
 _SELECTIONS: Final = (PackageFormatSelection.BOTH, PackageFormatSelection.PREFER_CONDA_WITH_WHL)
+#: bounds the memory that the parsed records of a large channel take.
+_AT_ONCE: Final = 1000
 
 
 def unreadable(
     subdir: Subdir, packages: Sequence[PackageRecord], wheels: Sequence[WheelRecord]
 ) -> dict[str, Unrepresentable]:
     """The records that must not be written, by file name, with the reason (CB338)."""
+    refused: dict[str, Unrepresentable] = {}
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "repodata.json"
-        if _complaint(path, subdir, packages, wheels) is None:
-            return {}
-        refused = {}
-        for filename, alone in _one_by_one(packages, wheels):
-            complaint = _complaint(path, subdir, *alone)
-            if complaint is not None:
-                message = f"py-rattler cannot read its record: {complaint}"
-                refused[filename] = Unrepresentable(Code.CHANNEL_RECORD, message, subject=filename)
-        return refused
+        for some in _parts(packages, wheels):
+            if _complaint(path, subdir, *some) is not None:
+                refused.update(_one_by_one(path, subdir, *some))
+    return refused
+
+
+def _parts(packages: Sequence[PackageRecord], wheels: Sequence[WheelRecord]) -> Iterator[_Records]:
+    for start in range(0, len(packages), _AT_ONCE):
+        yield packages[start : start + _AT_ONCE], ()
+    for start in range(0, len(wheels), _AT_ONCE):
+        yield (), wheels[start : start + _AT_ONCE]
 
 
 def _one_by_one(
-    packages: Iterable[PackageRecord], wheels: Iterable[WheelRecord]
-) -> Iterable[tuple[str, tuple[Sequence[PackageRecord], Sequence[WheelRecord]]]]:
-    for package in packages:
-        yield package.filename, ([package], ())
-    for wheel in wheels:
-        yield wheel.filename, ((), [wheel])
+    path: Path, subdir: Subdir, packages: Iterable[PackageRecord], wheels: Iterable[WheelRecord]
+) -> Iterator[tuple[str, Unrepresentable]]:
+    alone: list[tuple[str, _Records]] = [(one.filename, ([one], ())) for one in packages]
+    alone += [(one.filename, ((), [one])) for one in wheels]
+    for filename, record in alone:
+        complaint = _complaint(path, subdir, *record)
+        if complaint is not None:
+            message = f"py-rattler cannot read its record: {complaint}"
+            yield filename, Unrepresentable(Code.CHANNEL_RECORD, message, subject=filename)
 
 
 def _complaint(
@@ -57,8 +67,8 @@ def _complaint(
         sparse = SparseRepoData(Channel(path.parent.as_uri()), subdir, path)
         for selection in _SELECTIONS:
             sparse.load_all_records(selection)
-    except OSError as error:
-        # py-rattler gives line and column of what was written here, which means nothing to anybody.
+    except Exception as error:  # its errors have no common class, and whatever it is, clients would meet it
+        # Line and column of what was written here mean nothing to anybody.
         return str(error).partition(" at line ")[0]
     finally:
         if sparse is not None:

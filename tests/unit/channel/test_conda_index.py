@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -379,14 +380,26 @@ def test_clients_of_the_old_index_find_everything_until_the_new_one_is_there(
 def test_a_changed_file_of_the_same_name_and_size_is_noticed(tmp_path: Path) -> None:
     path = add(tmp_path, depends=["a"])
     index(tmp_path)
-    size, times = path.stat().st_size, path.stat().st_mtime_ns
+    before = path.stat()
     add(tmp_path, depends=["b"])
-    assert path.stat().st_size == size
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     index(tmp_path)
-    assert times
     record = repodata(tmp_path)["packages.conda"][path.name]
     assert record["depends"] == ["b"]
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["repodata.json", "run_exports.json"])
+def test_a_compressed_file_that_says_something_else_is_written_again(tmp_path: Path, name: str) -> None:
+    add(tmp_path)
+    index(tmp_path)
+    before = contents(tmp_path)
+    content = (tmp_path / "noarch" / name).read_bytes()
+    for data in (b"x", zstandard.compress(b"y" * len(content)), zstandard.compress(content + b" ")):
+        (tmp_path / "noarch" / f"{name}.zst").write_bytes(data)
+        index(tmp_path)
+        assert contents(tmp_path) == before
 
 
 def patch(directory: Path, filename: str, **changes: Any) -> None:
