@@ -27,7 +27,8 @@ def merged_dependencies(dependencies: Iterable[CondaDependency]) -> tuple[CondaD
     for one in dict.fromkeys(dependencies):
         found.setdefault((one.name, one.when, one.group), []).append(one)
     merged = [_joined(together) for together in found.values()]
-    return tuple(sorted(merged, key=lambda one: (one.group or "", one.name, one.when)))
+    kept = [one for one in merged if not any(_implies(other, one) for other in merged if other is not one)]
+    return tuple(sorted(kept, key=lambda one: (one.group or "", one.name, one.when)))
 
 
 def joined_versions(specs: Iterable[str]) -> str:
@@ -35,7 +36,12 @@ def joined_versions(specs: Iterable[str]) -> str:
     distinct = list(dict.fromkeys(spec for spec in specs if spec))
     if len(distinct) < 2:
         return "".join(distinct)
-    clauses = dict.fromkeys(_parsed(clause) for spec in distinct for clause in spec.split(","))
+    return ",".join(operator + text for operator, text in _clauses(distinct))
+
+
+def _clauses(specs: Iterable[str]) -> list[tuple[str, str]]:
+    """Operators and versions of all the specs together, in a fixed order, without bounds that others imply."""
+    clauses = dict.fromkeys(_parsed(clause) for spec in specs if spec for clause in spec.split(","))
     lower = [clause for clause in clauses if clause[0] in (">=", ">")]
     upper = [clause for clause in clauses if clause[0] in ("<=", "<")]
     kept = [clause for clause in clauses if clause not in lower and clause not in upper]
@@ -43,7 +49,18 @@ def joined_versions(specs: Iterable[str]) -> str:
         kept.append(max(lower, key=lambda one: (Version(one[1]), one[0] == ">")))
     if upper:
         kept.append(min(upper, key=lambda one: (Version(one[1]), one[0] == "<=")))
-    return ",".join(operator + text for operator, text in sorted(kept, key=lambda one: (_ORDER.index(one[0]), one[1])))
+    return sorted(kept, key=lambda one: (_ORDER.index(one[0]), one[1]))
+
+
+def _implies(other: CondaDependency, one: CondaDependency) -> bool:
+    """Whether `other` asks for all that `one` asks for, wherever that does; a group adds to what is required anyway."""
+    return (
+        other.name == one.name
+        and other.group in (None, one.group)
+        and other.when in ("", one.when)
+        and set(one.extras) <= set(other.extras)
+        and _clauses([other.version, one.version]) == _clauses([other.version])
+    )
 
 
 def _joined(together: list[CondaDependency]) -> CondaDependency:

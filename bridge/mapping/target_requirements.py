@@ -178,10 +178,9 @@ class _Translation:
             losses.extend(answer.losses)
         merged = merged_dependencies(dependencies)
         base = tuple(one for one in merged if one.group is None)
-        ungrouped = set(base)
         groups: dict[NormalizedName, tuple[CondaDependency, ...]] = {}
         for one in merged:
-            if one.group is not None and replace(one, group=None) not in ungrouped:
+            if one.group is not None:
                 groups[one.group] = (*groups.get(one.group, ()), one)
         return TargetRequirements(target, base, groups, tuple(dict.fromkeys(losses)))
 

@@ -7,11 +7,11 @@ a set of packages that exclude each other and together stand for every environme
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bridge.errors import Code, Unrepresentable
-from bridge.mapping.marker_algebra import unite
 from bridge.mapping.marker_targets import EXISTING, System, exact_range, minor_lines
 from bridge.mapping.python_conditions import python_spec
 from bridge.mapping.wheel_platforms import NOARCH
@@ -36,8 +36,10 @@ _NAMED: Final = (
     (frozenset({System.LINUX, System.OSX}), "__unix"),
     *((frozenset({system}), system.virtual) for system in System),
 )
-#: patch releases by which parts of one minor version are ordered.
-_PATCHES: Final = range(100)
+#: no minor version of Python has had so many.
+_MOST_PATCHES: Final = 40
+#: how a patch release comes about.
+_STAGES: Final = (".dev0", "a1", "b1", "rc1", "")
 _BEFORE: Final = exact_range("<2.7.dev0")
 
 Ranges = tuple["VersionRange", ...]
@@ -138,10 +140,21 @@ def cut(
     if len(answer) > most:
         message = f"its requirements differ so much that it would become {len(answer)} packages; {most} are allowed"
         raise Unrepresentable(Code.TOO_MANY_PACKAGES, message, subject=subject, field="Requires-Dist")
-    return [_narrowed(part, pythons, split, subject) for part, pythons, split in answer]
+    return [_narrowed(part, run, subject) for part, run in answer]
 
 
-_Part = tuple["CondaTarget", "VersionRange", str]
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Versions of Python that stay together."""
+
+    #: the index of the first piece.
+    at: int
+    pythons: VersionRange
+    #: `py310`; empty where these are all.
+    name: str
+
+
+_Part = tuple["CondaTarget", _Run]
 
 
 def _systems_first(
@@ -150,7 +163,7 @@ def _systems_first(
     """Each group of systems is cut along Python by itself."""
     answer: list[_Part] = []
     for place, row in places(target, found, lambda row: effects[row]):
-        answer.extend((place, *run) for run in _runs(pieces, effects[row]))
+        answer.extend((place, run) for run in _runs(pieces, effects[row]))
     return answer
 
 
@@ -160,30 +173,25 @@ def _pythons_first(
     """Python is cut first, and systems only for versions where they differ."""
     answer: list[_Part] = []
     columns = [tuple(effects[row][at] for row in found) for at in range(len(pieces))]
-    at = 0
-    for (pythons, split), size in zip(_runs(pieces, columns), _sizes(columns), strict=True):
-        here = dict(zip(found, columns[at], strict=True))
-        answer.extend((place, pythons, split) for place, _ in places(target, found, here.__getitem__))
-        at += size
+    for run in _runs(pieces, columns):
+        here = dict(zip(found, columns[run.at], strict=True))
+        answer.extend((place, run) for place, _ in places(target, found, here.__getitem__))
     return answer
 
 
-def _sizes(keys: Iterable[Hashable]) -> list[int]:
-    return [len(list(group)) for _, group in groupby(keys)]
-
-
-def _runs(pieces: Ranges, keys: Sequence[Hashable]) -> list[tuple[VersionRange, str]]:
-    """Neighbouring pieces with one key, united, and what to call each."""
-    found: list[VersionRange] = []
-    at = 0
-    for size in _sizes(keys):
-        found.append(unite(pieces[at : at + size]))
-        at += size
-    names = ["" if len(found) == 1 else _name(one) for one in found]
-    return [
-        (one, name if names.count(name) == 1 else f"{name}{chr(ord('a') + names[:at].count(name))}")
-        for at, (one, name) in enumerate(zip(found, names, strict=True))
-    ]
+def _runs(pieces: Ranges, keys: Sequence[Hashable]) -> list[_Run]:
+    """Neighbouring pieces with one key, united as far as one version spec can say them."""
+    found: list[tuple[int, VersionRange]] = []
+    for at, piece in enumerate(pieces):
+        if found and keys[found[-1][0]] == keys[at] and python_spec(joined := found[-1][1].union(piece)) is not None:
+            found[-1] = (found[-1][0], joined)
+        else:
+            found.append((at, piece))
+    if len(found) == 1:
+        return [_Run(0, found[0][1], "")]
+    names = [_name(pythons) for _, pythons in found]
+    letters = [chr(ord("a") + names[:at].count(name)) if names.count(name) > 1 else "" for at, name in enumerate(names)]
+    return [_Run(at, pythons, name + letter) for (at, pythons), name, letter in zip(found, names, letters, strict=True)]
 
 
 def _name(pythons: VersionRange) -> str:
@@ -205,8 +213,10 @@ def _pieces(target: CondaTarget, edges: Iterable[VersionRange]) -> tuple[Ranges,
         atoms = [part for part in parts if not part.is_empty]
     pieces: list[tuple[VersionRange, VersionRange]] = []
     for minor, line in minor_lines():
-        found = [(part, atom) for atom in atoms if not (part := atom.intersection(line)).is_empty]
-        pieces.extend(sorted(found, key=lambda pair: _first_patch(pair[0], minor)) if len(found) > 1 else found)
+        here = [atom for atom in atoms if not atom.is_disjoint(line)]
+        for patch, part in [("", line)] if len(here) < 2 else _patches(minor, line):
+            found = [(piece, atom) for atom in here if not (piece := atom.intersection(part)).is_empty]
+            pieces.extend(sorted(found, key=lambda pair: _first_stage(pair[0], patch)))
     # Pythons that do not exist go with the first and the last that do, so that nothing admitted is left out.
     beyond = target.admitted().difference(EXISTING)
     first, last = pieces[0], pieces[-1]
@@ -215,14 +225,23 @@ def _pieces(target: CondaTarget, edges: Iterable[VersionRange]) -> tuple[Ranges,
     return tuple(piece for piece, _ in pieces), tuple(atom for _, atom in pieces)
 
 
-def _first_patch(part: VersionRange, minor: str) -> int:
-    return next((patch for patch in _PATCHES if f"{minor}.{patch}" in part), len(_PATCHES))
+@lru_cache(maxsize=64)
+def _patches(minor: str, line: VersionRange) -> tuple[tuple[str, VersionRange], ...]:
+    """The patch releases of a minor version, each with its pre-releases; the last stands for all that follow."""
+    edges = [f"{minor}.{patch}" for patch in range(_MOST_PATCHES)]
+    low = [line.intersection(exact_range(f">={edge}.dev0")) for edge in edges]
+    parts = [one.difference(after) for one, after in pairwise(low)]
+    return tuple(zip(edges, [*parts, low[-1]], strict=True))
 
 
-def _narrowed(part: CondaTarget, pythons: VersionRange, split: str, subject: str) -> CondaTarget:
-    if not split:
+def _first_stage(piece: VersionRange, patch: str) -> int:
+    return next((at for at, stage in enumerate(_STAGES) if f"{patch}{stage}" in piece), len(_STAGES)) if patch else 0
+
+
+def _narrowed(part: CondaTarget, run: _Run, subject: str) -> CondaTarget:
+    if not run.name:
         return part
-    if python_spec(pythons) is None:
-        message = f"no version spec says for which Pythons from {split} on its requirements are the same"
+    if python_spec(run.pythons) is None:
+        message = f"no version spec says for which Pythons from {run.name} on its requirements are the same"
         raise Unrepresentable(Code.TOO_MANY_PACKAGES, message, subject=subject, field="Requires-Dist")
-    return part.within(pythons, split)
+    return part.within(run.pythons, run.name)
