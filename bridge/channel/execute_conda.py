@@ -16,6 +16,7 @@ from bridge.formats.conda.writer import CondaDigest, CondaWriter
 from bridge.formats.wheel.payload import MemberReader
 from bridge.formats.wheel.reader import WheelFileReader
 from bridge.limits import MIB
+from bridge.model.conda import ArchiveFormat
 from bridge.model.conda_plan import CondaFile, CondaPlan, FromWheel, MadeInfo, RestoredInfo
 from bridge.model.payload import Member
 from bridge.model.plan import Literal, Output
@@ -42,27 +43,13 @@ def write_conda(
             `WheelFileReader.members` and `CondaWriter`.
         Unrepresentable: `CB309`, paths that a conda package cannot have.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    destination = directory / plan.filename
-    with CondaWriter(
-        destination, plan.identity, format=plan.format, level=level, threads=threads, subdir=plan.subdir
-    ) as writer:
-        _copy_members(writer, plan, wheel)
-        for file in plan.files:
-            if isinstance(file.source, Literal):
-                _add(writer, file, io.BytesIO(file.source.data), len(file.source.data))
-        for link in plan.links:
-            writer.add_link(link.path, link.target, sha256=link.sha256, size=link.size)
-        for path, mode in sorted(plan.empty_directories.items()):
-            writer.add_directory(path, mode=mode)
-        digest = _finish(writer, plan.info)
-    return Output(str(destination), plan.filename, digest.sha256, digest.size, plan.origin, plan.variant)
+    return _write(plan, wheel, directory, None, level=level, threads=threads)[0]
 
 
 def write_condas(
     plans: Sequence[CondaPlan], wheel: WheelFileReader, directory: Path, *, level: int = 9, threads: int = 1
 ) -> tuple[Output, ...]:
-    """Write all packages of one wheel, each into `directory/<subdir>`.
+    """Write all packages of one wheel, each into `directory/<subdir>`; what they share is compressed once.
 
     Args:
         plans: as `plan_conda` gives them.
@@ -75,15 +62,58 @@ def write_condas(
         InvalidInput, Unrepresentable: as `write_conda`; none of the packages is left then.
     """
     outputs: list[Output] = []
+    written: list[tuple[CondaPlan, CondaWriter]] = []
     try:
         for plan in plans:
-            output = write_conda(plan, wheel, directory / plan.subdir, level=level, threads=threads)
+            like = next((writer for other, writer in written if _same_payload(plan, other)), None)
+            output, writer = _write(plan, wheel, directory / plan.subdir, like, level=level, threads=threads)
             outputs.append(output)
+            if like is None:
+                written.append((plan, writer))
     except BaseException:
         for output in outputs:
             Path(output.path).unlink(missing_ok=True)
         raise
     return tuple(outputs)
+
+
+def _same_payload(one: CondaPlan, other: CondaPlan) -> bool:
+    """Whether two packages have the same compressed payload, which only `.conda` keeps apart."""
+    return (one.format, one.files, one.links, one.empty_directories) == (
+        ArchiveFormat.CONDA,
+        other.files,
+        other.links,
+        other.empty_directories,
+    )
+
+
+def _write(
+    plan: CondaPlan, wheel: WheelFileReader, directory: Path, like: CondaWriter | None, *, level: int, threads: int
+) -> tuple[Output, CondaWriter]:
+    """Write one package; `like` has written one of the same payload."""
+    directory.mkdir(parents=True, exist_ok=True)
+    destination = directory / plan.filename
+    with CondaWriter(
+        destination, plan.identity, format=plan.format, level=level, threads=threads, subdir=plan.subdir
+    ) as writer:
+        if like is not None:
+            writer.adopt(like)
+        else:
+            _add_payload(writer, plan, wheel)
+        digest = _finish(writer, plan.info)
+    output = Output(str(destination), plan.filename, digest.sha256, digest.size, plan.origin, plan.variant)
+    return output, writer
+
+
+def _add_payload(writer: CondaWriter, plan: CondaPlan, wheel: WheelFileReader) -> None:
+    _copy_members(writer, plan, wheel)
+    for file in plan.files:
+        if isinstance(file.source, Literal):
+            _add(writer, file, io.BytesIO(file.source.data), len(file.source.data))
+    for link in plan.links:
+        writer.add_link(link.path, link.target, sha256=link.sha256, size=link.size)
+    for path, mode in sorted(plan.empty_directories.items()):
+        writer.add_directory(path, mode=mode)
 
 
 def _finish(writer: CondaWriter, info: MadeInfo | RestoredInfo) -> CondaDigest:

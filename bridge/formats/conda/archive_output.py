@@ -9,11 +9,13 @@ import bz2
 import secrets
 import tempfile
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.bytestream import BLOCK, SharedFile
 from bridge.formats.conda.container import METADATA_MEMBER
-from bridge.formats.conda.outer_zip import OuterZip
+from bridge.formats.conda.outer_zip import OuterZip, StoredData
 from bridge.formats.conda.tar_output import TAR_END
 from bridge.formats.conda.zstd_output import ZstdOutput, compress
 
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
 
 _FORMAT_DOCUMENT: Final = b'{"conda_pkg_format_version": 2}'
 _BEST_BZ2: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPayload:
+    """The compressed payload in a finished archive."""
+
+    path: Path
+    #: of zstd.
+    level: int
+    place: StoredData
 
 
 class ArchiveOutput(ABC):
@@ -39,6 +51,20 @@ class ArchiveOutput(ABC):
     @abstractmethod
     def write(self, data: bytes) -> None:
         """Take the next bytes of the payload's tar archive, whose end is not among them."""
+
+    @property
+    def packed(self) -> PackedPayload | None:
+        """The payload, once it is complete; None where archives of the kind do not keep it apart."""
+        return None
+
+    def adopt(self, _payload: PackedPayload) -> None:
+        """Take the payload of a finished archive as it was compressed there.
+
+        Raises:
+            InvalidInput: CB118, the file is another than was written.
+            ValueError: the two cannot share a payload.
+        """
+        raise ValueError("archives of this kind do not share a payload")
 
     @abstractmethod
     def _complete(self, info: bytes) -> None: ...
@@ -91,14 +117,37 @@ class CondaOutput(ArchiveOutput):
         self._zip = OuterZip(self._file)
         self._zip.store(METADATA_MEMBER, _FORMAT_DOCUMENT)
         self._zip.begin(f"pkg-{stem}.tar.zst")
+        #: the payload, once it is complete.
+        self._packed: StoredData | None = None
+        self._adopted = False
 
     def write(self, data: bytes) -> None:
         self._compressed.write(data)
 
+    @property
+    def packed(self) -> PackedPayload | None:
+        return None if self._packed is None else PackedPayload(self._destination, self._level, self._packed)
+
+    def adopt(self, payload: PackedPayload) -> None:
+        if payload.level != self._level:
+            raise ValueError("the other archive was compressed at another level")
+        with payload.path.open("rb") as file:
+            file.seek(payload.place.offset)
+            left = payload.place.size
+            while left and (data := file.read(min(BLOCK, left))):
+                left -= len(data)
+                self._zip.append(data)
+        self._adopted = True
+        self._packed = self._zip.end()
+        if (self._packed.size, self._packed.crc) != (payload.place.size, payload.place.crc):
+            message = "the package changed while its payload was copied"
+            raise InvalidInput(Code.HASH, message, subject=payload.path.name)
+
     def _complete(self, info: bytes) -> None:
-        self._compressed.write(TAR_END)
-        self._compressed.finish()
-        self._zip.end()
+        if not self._adopted:
+            self._compressed.write(TAR_END)
+            self._compressed.finish()
+            self._packed = self._zip.end()
         packed = compress(info + TAR_END, level=self._level, threads=self._threads)
         self._zip.store(f"info-{self._stem}.tar.zst", packed)
         self._zip.finish()

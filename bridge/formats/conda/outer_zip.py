@@ -47,6 +47,15 @@ class _Member:
     roomy: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StoredData:
+    """The content of a member: offset of its first byte in the file, size in bytes, CRC-32."""
+
+    offset: int
+    size: int
+    crc: int
+
+
 class OuterZip:
     """Writes members in order into an open, empty file, which stays open.
 
@@ -80,14 +89,20 @@ class OuterZip:
         self._write(data)
         self._growing = replace(member, size=member.size + len(data), crc=zlib.crc32(data, member.crc))
 
-    def end(self) -> None:
-        """End the member that was begun: its size and checksum go into its header."""
+    def end(self) -> StoredData:
+        """End the member that was begun: its size and checksum go into its header.
+
+        Returns:
+            Where its content lies.
+        """
         member = self._begun()
+        header = _local_header(member)
         self._file.seek(member.offset)
-        self._file.write(_local_header(member))
+        self._file.write(header)
         self._file.seek(self._position)
         self._members.append(member)
         self._growing = None
+        return StoredData(member.offset + len(header), member.size, member.crc)
 
     def finish(self) -> None:
         """Write the directory."""

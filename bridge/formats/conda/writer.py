@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from bridge.errors import Code, InvalidInput, Unrepresentable
+from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.archive_output import CondaOutput, PiecewiseOutput, TarBz2Output
 from bridge.formats.conda.content_output import SupportsRead, copy_content
 from bridge.formats.conda.described import check_described
 from bridge.formats.conda.identifiers import parse_filename, printable
-from bridge.formats.conda.info_output import Link, info_files, link_entries
+from bridge.formats.conda.info_output import Link, info_files
 from bridge.formats.conda.metadata import build_metadata
-from bridge.formats.conda.paths import PathLedger, fold
+from bridge.formats.conda.payload_log import PayloadLog
 from bridge.formats.conda.tar_output import LARGEST_NUMBER, directory_header, file_header, link_header, padding
 from bridge.limits import DEFAULT_LIMITS, Limits
 from bridge.model.conda import ArchiveFormat, PathEntry, PathType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -37,10 +36,7 @@ FILE_DATE: Final = 315_619_200
 _PERMISSIONS: Final = 0o777
 _FILE_MODE: Final = 0o644
 _DIRECTORY_MODE: Final = 0o755
-_NOT_INFO: Final = "is not a file that a package may bring along under info/"
-_CLIENT_RECORDS: Final = frozenset({"info/repodata_record.json"})
-#: without a subdir, names have to suit every platform; this one is the strictest.
-_STRICTEST: Final = "win-"
+_BROUGHT_TWICE: Final = "is a file that the writer makes itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +95,7 @@ class CondaWriter:
         self._subdir = subdir
         self._timestamp = timestamp
         self._limits = limits
-        self._ledger = PathLedger(subject=self._subject, subdir=subdir or _STRICTEST, limits=limits)
-        self._files: list[PathEntry] = []
-        self._links: list[Link] = []
-        #: path -> whether paths.json has it.
-        self._directories: dict[str, bool] = {}
-        self._incomplete: str | None = None
+        self._log = PayloadLog(self._subject, subdir, limits)
         self._output: ArchiveOutput
         if format is ArchiveFormat.CONDA:
             self._output = CondaOutput(destination, identity.stem, level=level, threads=threads)
@@ -157,7 +148,7 @@ class CondaWriter:
         if (prefix_placeholder is None) is not (file_mode is None) or size < 0:
             raise ValueError("a placeholder needs a file mode, a file mode a placeholder, and a size is not negative")
         self._check_mode(path, mode)
-        self._claim(path, self._ledger.add_file)
+        self._log.claim_file(path)
         self._put(file_header(path, size, mode, self._timestamp))
         try:
             placeholder = b"" if prefix_placeholder is None else prefix_placeholder.encode()
@@ -167,8 +158,7 @@ class CondaWriter:
         self._put(padding(size))
         if sha256 not in (None, digest):
             raise self._refuse(Code.PAYLOAD_MISMATCH, "the content does not have the sha256 that was promised", path)
-        self._incomplete = None
-        self._files.append(
+        self._log.add_file(
             PathEntry(path, PathType.HARDLINK, digest.hex(), size, prefix_placeholder, file_mode, no_link)
         )
         return digest
@@ -186,10 +176,8 @@ class CondaWriter:
             Unrepresentable: CB309, as for `add`, or a target outside the prefix; more may come from `finish`.
             InvalidInput: CB109.
         """
-        self._claim(path, lambda path: self._ledger.add_link(path, target))
+        self._log.add_link(Link(path, target, None if sha256 is None else sha256.hex(), size))
         self._put(link_header(path, target, self._timestamp))
-        self._incomplete = None
-        self._links.append(Link(path, target, None if sha256 is None else sha256.hex(), size))
 
     def add_directory(self, path: str, *, mode: int = _DIRECTORY_MODE, listed: bool = False) -> None:
         """Add a directory, for what stays empty otherwise.
@@ -204,10 +192,24 @@ class CondaWriter:
             Unrepresentable, InvalidInput: as `add`.
         """
         self._check_mode(path, mode)
-        self._claim(path, self._ledger.add_directory)
+        self._log.add_directory(path, listed=listed)
         self._put(directory_header(path, mode, self._timestamp))
-        self._incomplete = None
-        self._directories[path] = listed
+
+    def adopt(self, other: CondaWriter) -> None:
+        """Take over the whole payload of another package as it was compressed there, instead of adding files.
+
+        Args:
+            other: finished, and written with the same level and date; its file has not been moved since.
+
+        Raises:
+            Unrepresentable, InvalidInput: as `add`; CB118, the other file has changed.
+            ValueError: something was added before, the two are not written alike, or they are no `.conda` files.
+        """
+        payload = other._output.packed
+        if payload is None or not self._log.is_empty or other._timestamp != self._timestamp:
+            raise ValueError("only a package in which nothing is can take over the payload of one like it")
+        self._log.adopt(other._log)
+        self._output.adopt(payload)
 
     def finish(
         self,
@@ -249,14 +251,14 @@ class CondaWriter:
                 the payload.
             ValueError: an `add` failed before.
         """
-        entries, links = self._entries(), links or {}
+        entries, links = self._log.entries(), links or {}
         for path in sorted(files):
-            self._enter_info(path, self._ledger.add_file)
+            self._log.add_info(path)
         for path, target in sorted(links.items()):
-            self._enter_info(path, partial(self._ledger.add_link, target=target))
+            self._log.add_info(path, target)
             if not posixpath.normpath(posixpath.join(posixpath.dirname(path), target)).startswith("info/"):
-                raise self._unrepresentable("is a link that leaves info/", path)
-        check_described(self._read_back(files, links), entries, tuple(self._directories), subject=self._subject)
+                raise self._log.unrepresentable("is a link that leaves info/", path)
+        check_described(self._read_back(files, links), entries, tuple(self._log.directories), subject=self._subject)
         return self._end({path: files[path] for path in sorted(files)}, links)
 
     def _end(self, files: Mapping[str, bytes], links: Mapping[str, str]) -> CondaDigest:
@@ -277,26 +279,16 @@ class CondaWriter:
         info: Mapping[str, bytes],
     ) -> dict[str, bytes]:
         """Every file under `info/`, in order, read back as a reader would."""
-        listed = (PathEntry(path, PathType.DIRECTORY) for path, listed in self._directories.items() if listed)
-        entries = [*self._entries(), *listed]
+        listed = (PathEntry(path, PathType.DIRECTORY) for path, listed in self._log.directories.items() if listed)
+        entries = [*self._log.entries(), *listed]
         files = info_files(index, about, entries, link=link, run_exports=run_exports, subject=self._subject)
         for path in sorted({*files, *info}):
-            if path in _CLIENT_RECORDS or (path in files and path in info):
-                raise self._unrepresentable(_NOT_INFO, path)
-            self._enter_info(path, self._ledger.add_file)
+            if path in files and path in info:
+                raise self._log.unrepresentable(_BROUGHT_TWICE, path)
+            self._log.add_info(path)
         files |= {path: info[path] for path in sorted(info)}
         self._read_back(files, {})
         return files
-
-    def _entries(self) -> list[PathEntry]:
-        """What `paths.json` has to say of files and links."""
-        if self._incomplete is not None:
-            raise ValueError(f"{self._incomplete!r} was not added completely")
-        try:
-            self._ledger.check_links()
-        except InvalidInput as error:
-            raise Unrepresentable(Code.COLLISION, error.message, subject=self._subject, field=error.field) from error
-        return [*self._files, *link_entries(self._links, self._files, subject=self._subject)]
 
     def _read_back(self, files: Mapping[str, bytes], links: Mapping[str, str]) -> CondaMetadata:
         if sum(map(len, files.values())) > self._limits.info_size:
@@ -307,11 +299,6 @@ class CondaWriter:
             files, links, self._limits, subject=self._subject, filename=self._subject, subdir=self._subdir
         )
 
-    def _enter_info(self, path: str, enter: Callable[[str], None]) -> None:
-        if not path.startswith("info/"):
-            raise self._unrepresentable(_NOT_INFO, path)
-        self._enter(path, enter)
-
     def _check_mode(self, path: str, mode: int) -> None:
         if mode & ~_PERMISSIONS:
             raise InvalidInput(
@@ -321,26 +308,5 @@ class CondaWriter:
                 field=printable(path),
             )
 
-    def _claim(self, path: str, enter: Callable[[str], None]) -> None:
-        """Take a path of the payload; until its content is there, the package cannot be finished."""
-        self._incomplete = path
-        top = fold(path.partition("/")[0])
-        if top == "info":
-            raise self._unrepresentable("lies where the package's description is", path)
-        if top == "conda-meta":
-            raise self._unrepresentable("lies where clients note what is installed", path)
-        self._enter(path, enter)
-
-    def _enter(self, path: str, enter: Callable[[str], None]) -> None:
-        try:
-            enter(path)
-        except InvalidInput as error:
-            if error.code is Code.LIMIT:
-                raise
-            raise self._unrepresentable(error.message, path) from error
-
     def _refuse(self, code: Code, message: str, path: str) -> InvalidInput:
         return InvalidInput(code, message, subject=self._subject, field=path)
-
-    def _unrepresentable(self, message: str, path: str) -> Unrepresentable:
-        return Unrepresentable(Code.COLLISION, message, subject=self._subject, field=printable(path))

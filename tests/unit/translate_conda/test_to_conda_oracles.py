@@ -19,11 +19,13 @@ import installer.sources
 import pytest
 import rattler
 
+from bridge.channel.execute_conda import write_conda
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.writer import CondaWriter
+from bridge.formats.wheel.reader import open_wheel
 from bridge.model.conda import ArchiveFormat, CondaIdentity, CondaName, CondaVersion, Subdir
 from tests.support.conda_clients import installed
-from tests.support.converted_wheels import INIT, converted, extension, record_problems, sample
+from tests.support.converted_wheels import INIT, converted, extension, plans_of, record_problems, sample
 from tests.support.hostile_samples import DATA, DIST_INFO, Sample
 
 LINUX = "cp312-cp312-manylinux_2_17_x86_64"
@@ -187,3 +189,16 @@ def test_rattler_reads_the_metadata(tmp_path: Path, layout: str) -> None:
     assert about.summary == "a demo"
     assert json.loads((tree / "info" / "about.json").read_text())["extra"]["conda-wheel-bridge"]["source"]["sha256"]
     assert (tree / "info" / "licenses" / "L").read_bytes() == b"l"
+
+
+def test_packages_of_one_wheel_share_what_they_can(tmp_path: Path) -> None:
+    made = sample(
+        payload=dict(PAYLOAD), metadata=b"Requires-Dist: colorama; sys_platform == 'win32'\n", entry_points=PROGRAMS
+    )
+    together = converted(tmp_path, made)
+    path = tmp_path / made.filename
+    for plan, output in zip(plans_of(path), together, strict=True):
+        with open_wheel(path) as wheel:
+            alone = write_conda(plan, wheel, tmp_path / "alone", level=1)
+        assert (alone.filename, alone.sha256, alone.size) == (output.filename, output.sha256, output.size)
+    assert len(together) == 2
