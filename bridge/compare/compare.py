@@ -9,7 +9,7 @@ from bridge.compare.comparison import Comparison, compared, differ
 from bridge.compare.conda_info import compare_info
 from bridge.compare.conda_payload import compare_payload
 from bridge.compare.mixed import compare_mixed
-from bridge.compare.packages import CondaPackage, WheelPackage, is_wheel, load
+from bridge.compare.packages import is_wheel, load_conda, load_wheel
 from bridge.compare.wheel_wheel import compare_wheels
 from bridge.mapping.tables import load_tables
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bridge.compare.comparison import Difference
+    from bridge.compare.packages import CondaPackage
 
 
 def compare(left: str | Path, right: str | Path, *, overlays: Sequence[Path] = ()) -> Comparison:
@@ -38,29 +39,24 @@ def compare(left: str | Path, right: str | Path, *, overlays: Sequence[Path] = (
         Unsupported: CB317, a path is neither kind of artifact.
     """
     one, other = Path(left), Path(right)
-    mixed = is_wheel(one) != is_wheel(other)
+    if is_wheel(one) and is_wheel(other):
+        wheels = load_wheel(one), load_wheel(other)
+        return compared(wheels[0].name, wheels[1].name, compare_wheels(*wheels))
+    if not is_wheel(one) and not is_wheel(other):
+        packages = load_conda(one), load_conda(other)
+        return compared(packages[0].filename, packages[1].filename, _compare_condas(*packages))
     # What is cheap to refuse is refused before gigabytes are read.
     tables = load_tables(overlays)
-    ours = load(one, texts=mixed, origin=mixed)
-    theirs = load(other, texts=mixed, origin=mixed)
-    match ours, theirs:
-        case CondaPackage(), CondaPackage():
-            found = _conda(ours, theirs)
-        case WheelPackage(), WheelPackage():
-            found = compare_wheels(ours, theirs)
-        case CondaPackage(), WheelPackage():
-            found = compare_mixed(ours, theirs, tables)
-        case WheelPackage(), CondaPackage():
-            found = (each.swapped() for each in compare_mixed(theirs, ours, tables))
-    return compared(_name(ours), _name(theirs), found)
+    if is_wheel(other):
+        conda, wheel = load_conda(one, mixed=True), load_wheel(other, mixed=True)
+        return compared(conda.filename, wheel.name, compare_mixed(conda, wheel, tables))
+    wheel, conda = load_wheel(one, mixed=True), load_conda(other, mixed=True)
+    found = (each.swapped() for each in compare_mixed(conda, wheel, tables))
+    return compared(wheel.name, conda.filename, found)
 
 
-def _conda(left: CondaPackage, right: CondaPackage) -> Iterator[Difference]:
+def _compare_condas(left: CondaPackage, right: CondaPackage) -> Iterator[Difference]:
     # Compression, order and dates of the members are not compared at all.
     yield from differ("archive format", left.format.name, right.format.name, matters=False)
     yield from compare_payload(left, right)
     yield from compare_info(left, right)
-
-
-def _name(package: CondaPackage | WheelPackage) -> str:
-    return package.filename if isinstance(package, CondaPackage) else package.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -29,6 +30,9 @@ _PARSED: Final = frozenset(
 _UNKNOWN: Final = "UNKNOWN"
 #: how the file is written, and for whom else it was; nobody who installs acts on it.
 _IDLE: Final = frozenset({"metadata-version", "dynamic"})
+#: requirements of one project whose markers are worked out; nobody writes more.
+_MOST_COMPARED: Final = 200
+_QUOTED: Final = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 #: every environment that a requirement may meet.
 _EVERYWHERE: Final = Target(Subdir("noarch"))
 
@@ -75,14 +79,13 @@ def _python(left: str | None, right: str | None, where: str) -> Iterator[Differe
 
 
 def _requirements(left: CoreMetadata, right: CoreMetadata, where: str) -> Iterator[Difference]:
-    extras = sorted({canonicalize_name(each) for core in (left, right) for each in core.get_all("Provides-Extra")})
-    one, other = (_by_name(core.get_all("Requires-Dist"), extras) for core in (left, right))
+    one, other = (_by_name(core.get_all("Requires-Dist")) for core in (left, right))
     for name in sorted(one.keys() | other.keys()):
         ours, theirs = one.get(name, {}), other.get(name, {})
         only_ours, only_theirs = sorted(ours.keys() - theirs.keys()), sorted(theirs.keys() - ours.keys())
         if not (only_ours or only_theirs):
             continue
-        same = _all_in(ours.values(), theirs.values()) and _all_in(theirs.values(), ours.values())
+        same = _same_meaning(ours.values(), theirs.values())
         yield Difference(
             f"{where}: Requires-Dist: {name}{' (spelling)' if same else ''}",
             ", ".join(only_ours) or None,
@@ -91,18 +94,34 @@ def _requirements(left: CoreMetadata, right: CoreMetadata, where: str) -> Iterat
         )
 
 
-def _by_name(texts: Iterable[str], extras: Collection[NormalizedName]) -> dict[str, dict[str, Any]]:
-    """Name -> text -> meaning; what is no requirement by today's rules (there are old wheels) means its text."""
-    found: dict[str, dict[str, Any]] = {}
+def _by_name(texts: Iterable[str]) -> dict[str, dict[str, Requirement | None]]:
+    """Name -> text -> requirement; None for what is none by today's rules (there are old wheels)."""
+    found: dict[str, dict[str, Requirement | None]] = {}
     for text in texts:
         try:
             requirement = Requirement(text)
         except (InvalidRequirement, RecursionError):
-            found.setdefault(text, {})[text] = text
+            found.setdefault(text, {})[text] = None
         else:
-            name = canonicalize_name(requirement.name)
-            found.setdefault(name, {})[str(requirement)] = _meaning(requirement, extras)
+            found.setdefault(canonicalize_name(requirement.name), {})[str(requirement)] = requirement
     return found
+
+
+def _same_meaning(ours: Collection[Requirement | None], theirs: Collection[Requirement | None]) -> bool:
+    """Whether two lists of requirements of one project ask for the same."""
+    known = [[each for each in side if each is not None] for side in (ours, theirs)]
+    both = [*known[0], *known[1]]
+    if not 0 < len(both) == len(ours) + len(theirs) <= _MOST_COMPARED:
+        return False
+    extras = sorted(frozenset().union(*(extras_in(each) for each in both)))
+    one, other = ([_meaning(each, extras) for each in side] for side in known)
+    return all(each in other for each in one) and all(each in one for each in other)
+
+
+def extras_in(requirement: Requirement) -> frozenset[NormalizedName]:
+    """Every extra that the marker of a requirement may speak of, and perhaps other words."""
+    words = ("".join(found) for found in _QUOTED.findall(str(requirement.marker or "")))
+    return frozenset(map(canonicalize_name, words))
 
 
 def _meaning(requirement: Requirement, extras: Collection[NormalizedName]) -> tuple[Any, ...]:
@@ -136,11 +155,6 @@ def _versions(specifiers: SpecifierSet) -> Any:
     if any(one.operator == "===" for one in specifiers):
         return frozenset(map(str, specifiers))
     return SpecifierSet(str(specifiers), prereleases=True).to_range()
-
-
-def _all_in(ours: Iterable[Any], theirs: Iterable[Any]) -> bool:
-    others = list(theirs)
-    return all(each in others for each in ours)
 
 
 def _values(core: CoreMetadata, field: str) -> frozenset[str]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bridge.compare.comparison import Difference
+from bridge.compare.core_fields import extras_in
 from bridge.errors import BridgeError
 from bridge.mapping.marker_targets import System, Target, minor_lines
 from bridge.mapping.markers import Condition, evaluate
@@ -93,7 +94,7 @@ def compare_requirements(
         if groups:
             yield from side.compare(f"extras: {extra}", groups.get(extra, ()), required, extra)
             continue
-        only = [str(each) for each in required if each.marker is not None and side.adds(each, extra)]
+        only = [str(each) for each in required if extra in extras_in(each) and side.adds(each, extra)]
         if only:
             reason = "the conda package has no groups for extras"
             yield Difference(f"extras: {extra} ({reason})", None, ", ".join(only), False)
@@ -155,7 +156,7 @@ class _Sides:
                 names={name, *(term.name for term in other)},
             )
 
-    def adds(self, requirement: Requirement, extra: NormalizedName) -> bool:
+    def adds(self, requirement: Requirement, extra: str) -> bool:
         """Whether an extra brings a requirement that is not there without it."""
         with_extra, without = (evaluate(requirement.marker, self.target, each) for each in (extra, ""))
         return not without.covers(with_extra)
@@ -190,9 +191,9 @@ class _Sides:
     def _wheel(self, required: Sequence[Requirement], extra: str) -> _Terms:
         terms: _Terms = {}
         for requirement in required:
-            condition = evaluate(requirement.marker, self.target, extra)
-            if extra and evaluate(requirement.marker, self.target).covers(condition):
+            if extra and (extra not in extras_in(requirement) or not self.adds(requirement, extra)):
                 continue
+            condition = evaluate(requirement.marker, self.target, extra)
             if condition.never:
                 continue
             near = to_specifiers(to_conda_spec(requirement.specifier).spec).specifiers
@@ -207,9 +208,14 @@ class _Sides:
         return terms
 
     def _same(self, ours: Sequence[_Term], theirs: Sequence[_Term], spelling: int) -> bool:
+        # Most environments are alike to most requirements.
+        cells = {
+            tuple(term.condition.cells[cell][1] for term in (*ours, *theirs)): cell
+            for cell in range(len(self.target.cells()))
+        }
         return all(
             _alike(_asked(ours, cell, point, spelling), _asked(theirs, cell, point, spelling))
-            for cell in range(len(self.target.cells()))
+            for cell in cells.values()
             for point in self.points
         )
 

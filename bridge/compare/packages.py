@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bridge.compare.tree import Entry, Tree, read_tree
+from bridge.compare.tree import Entry, read_tree
 from bridge.errors import Code, Unsupported
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.wheel.filename import WheelFilename
 from bridge.formats.wheel.reader import WheelMetadata, open_wheel
 from bridge.limits import DEFAULT_LIMITS, MIB
-from bridge.model.conda import ArchiveFormat, CondaMetadata, Origin, PathEntry
+from bridge.model.conda import ArchiveFormat, CondaMetadata, PathEntry
 from bridge.model.payload import Member, MemberKind
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ class CondaPackage:
     tree: Mapping[str, Entry]
     #: every file under `info/`, wherever the archive has it.
     info: Mapping[str, bytes]
-    #: only where another artifact may name it as its source; a directory has none.
-    origin: Origin | None
 
     @property
     def entries(self) -> dict[str, PathEntry]:
@@ -58,7 +56,8 @@ class WheelPackage:
     #: by name in the wheel; METADATA and the other files of dist-info with their content.
     tree: Mapping[str, Entry]
     empty_directories: tuple[str, ...]
-    origin: Origin | None
+    #: of the file, lowercase hex; None where nobody asks for it.
+    sha256: str | None
 
     @property
     def dist_info(self) -> str:
@@ -75,34 +74,27 @@ class WheelPackage:
         return None if entry is None else entry.content
 
 
-def load(path: Path, *, texts: bool, origin: bool) -> CondaPackage | WheelPackage:
-    """Read an artifact of any kind.
-
-    Args:
-        path: a `.conda`, `.tar.bz2` or `.whl` file, or an unpacked conda package.
-        texts: whether the content of metadata and scripts in the payload of a conda package is needed.
-        origin: whether the digests of the file are.
-
-    Raises:
-        InvalidInput: any code of the readers.
-        Unsupported: CB317, it is neither kind of artifact.
-    """
-    if path.is_dir() or path.name.endswith((ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value)):
-        return _load_conda(path, texts=texts, origin=origin)
-    if path.name.endswith(".whl"):
-        return _load_wheel(path, origin=origin)
-    raise Unsupported(Code.NOT_AN_ARTIFACT, "this is neither a conda package nor a wheel", subject=path.name)
-
-
 def is_wheel(path: Path) -> bool:
-    """Whether a path would be read as a wheel."""
+    """Whether a path is to be read as a wheel."""
     return path.name.endswith(".whl") and not path.is_dir()
 
 
-def _load_conda(path: Path, *, texts: bool, origin: bool) -> CondaPackage:
+def load_conda(path: Path, *, mixed: bool = False) -> CondaPackage:
+    """Read a `.conda` or `.tar.bz2` file, or an unpacked conda package.
+
+    Args:
+        path: the package.
+        mixed: whether it is compared with a wheel, which needs the content of metadata and scripts.
+
+    Raises:
+        InvalidInput: any code of the readers.
+        Unsupported: CB317, it is no artifact.
+    """
+    if not path.is_dir() and not path.name.endswith((ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value)):
+        raise Unsupported(Code.NOT_AN_ARTIFACT, "this is neither a conda package nor a wheel", subject=path.name)
     with open_artifact(path) as artifact:
         metadata = artifact.metadata()
-        wanted = _is_text if texts else _nothing
+        wanted = _is_text if mixed else _nothing
         tree = read_tree(artifact.members(), DEFAULT_LIMITS, subject=artifact.filename, wanted=wanted)
         return CondaPackage(
             filename=artifact.filename,
@@ -110,21 +102,27 @@ def _load_conda(path: Path, *, texts: bool, origin: bool) -> CondaPackage:
             metadata=metadata,
             tree=tree,
             info={**metadata.info_files, **artifact.late_info()},
-            origin=artifact.origin() if origin and artifact.format is not ArchiveFormat.DIRECTORY else None,
         )
 
 
-def _load_wheel(path: Path, *, origin: bool) -> WheelPackage:
+def load_wheel(path: Path, *, mixed: bool = False) -> WheelPackage:
+    """Read a wheel.
+
+    Args:
+        path: the wheel, under its published name.
+        mixed: whether it is compared with a conda package, which may name it by its digest.
+
+    Raises:
+        InvalidInput: any code of the reader.
+    """
     with open_wheel(path) as reader:
-        metadata = reader.metadata()
-        tree: Tree = read_tree(reader.members(), DEFAULT_LIMITS, subject=path.name, wanted=_is_text)
         return WheelPackage(
             filename=reader.filename,
             name=path.name,
-            metadata=metadata,
-            tree=tree,
+            metadata=reader.metadata(),
+            tree=read_tree(reader.members(), DEFAULT_LIMITS, subject=path.name, wanted=_is_text),
             empty_directories=reader.empty_directories(),
-            origin=reader.origin() if origin else None,
+            sha256=reader.origin().sha256 if mixed else None,
         )
 
 

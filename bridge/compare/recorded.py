@@ -77,8 +77,7 @@ def recorded(conda: CondaPackage, wheel: WheelPackage) -> Recorded:
         return _of_wheel(document)
     extra = _object(_object(conda.metadata.about.raw.get("extra")).get(OWN_EXTRA))
     source = _object(extra.get("source"))
-    digest = None if wheel.origin is None else wheel.origin.sha256
-    if wheel.name == source.get("filename") or (digest is not None and digest == source.get("sha256")):
+    if wheel.name == source.get("filename") or (wheel.sha256 is not None and wheel.sha256 == source.get("sha256")):
         return Recorded(losses=_losses(extra), made_conda=True)
     return Recorded()
 
