@@ -44,6 +44,11 @@ LACKING = {"blackd": "aiohttp"}
 MACHINE = {"__unix": "0", "__linux": "5.10", "__glibc": platform.libc_ver()[1], "__archspec": "1"}
 #: packages of the environment that were no wheels.
 COMPANIONS = {"python", "python_abi", "cpython", "python-gil", "_python_abi3_support"}
+#: projects with requirements that are not the same everywhere, and what they require.
+CONDITIONAL = {
+    *("attrs", "black", "click", "colorama", "mypy-extensions", "packaging", "pathspec", "platformdirs"),
+    *("pytokens", "referencing", "rpds-py", "tqdm", "typing-extensions"),
+}
 #: distributions that are not asked for, because others require them.
 REQUIRED = {"numpy", "pydantic-core", "cffi", "pycparser", "markupsafe", "rpds-py", "referencing", "attrs", "mpmath"}
 
@@ -343,3 +348,41 @@ def test_no_file_knows_another_directory(short: Environment, channel: Path) -> N
     for path in listed:
         data = path.read_bytes() if path.is_file() else b""
         assert not [text for text in foreign if text in data], path
+
+
+@pytest.fixture(scope="session")
+def later(channel: Path, downloads: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A channel whose packages say in repodata v3 what depends on Python and the system, and what extras need."""
+    directory = tmp_path_factory.mktemp("later") / "channel"
+    wheels = [downloads[wheel.filename] for wheel in LINUX if wheel.name in CONDITIONAL]
+    command = [sys.executable, "-m", "bridge", "convert", *wheels, "-o", directory, "--schema-version", "3", "--json"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert json.loads(result.stdout)["summary"]["converted"] == len(wheels) == len(CONDITIONAL)
+    for path in channel.rglob("*.conda"):
+        if path.name.startswith(("python-3", "python_abi", "cpython", "python-gil", "_python_abi3")):
+            (directory / path.parent.name / path.name).hardlink_to(path)
+    index_channel(directory)
+    return directory
+
+
+def test_one_package_for_all_environments_in_repodata_v3(later: Path, tmp_path: Path) -> None:
+    assert len(list(later.rglob("tqdm-*.conda"))) == len(list(later.rglob("referencing-*.conda"))) == 1
+
+    def names(spec: str, subdir: str = "linux-64") -> set[str]:
+        virtual = MACHINE if subdir == "linux-64" else {"__win": "10"}
+        records = solved(later, ["python 3.12.*", spec], subdir=subdir, virtual=virtual, cache=tmp_path / "cache")
+        return {record.name.normalized for record in records}
+
+    assert "typing_extensions" in names("referencing")
+    assert "colorama" not in names("tqdm")
+    plain, coloured = names("black"), names("black[extras=[colorama]]")
+    assert coloured - plain == {"colorama"}
+
+
+def test_an_environment_of_repodata_v3_works(later: Path, tmp_path: Path) -> None:
+    specs = ["python 3.12.*", "black[extras=[colorama]]", "referencing", "tqdm"]
+    records = solved(later, specs, subdir="linux-64", virtual=MACHINE, cache=tmp_path / "gateway")
+    installed(records, tmp_path / "env", subdir="linux-64", cache=tmp_path / "packages")
+    environment = Environment(tmp_path / "env", {"PATH": os.defpath, "LC_ALL": "C.UTF-8"})
+    environment.python("-c", "import black, colorama, referencing, rpds, tqdm")
+    assert environment.call(environment.prefix / "bin" / "black", "--version").returncode == 0

@@ -89,7 +89,7 @@ def test_a_fault_while_the_inputs_are_looked_over_stops_nothing(
     def failing(_metadata: Any) -> None:
         raise RuntimeError("a fault of the bridge")
 
-    monkeypatch.setattr("bridge.channel.convert.own_distribution", failing)
+    monkeypatch.setattr("bridge.channel.evidence.own_distribution", failing)
     report = convert(samples(tmp_path / "in"), tmp_path / "out", layout=Layout.PREFIX)
     assert report.summary["converted"] == 3
 
