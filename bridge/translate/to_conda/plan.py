@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from packaging.utils import canonicalize_name
-
 from bridge.errors import Code, InvalidInput, Unrepresentable
 from bridge.formats.conda.identifiers import parse_filename
 from bridge.mapping.conda_target import CondaTarget
@@ -84,7 +82,7 @@ class _Planner:
                 extras=self._core.provides_extra,
                 conditional=request.options.conditional,
                 subject=self._subject,
-                project=canonicalize_name(self._core.name),
+                project=self._core.normalized_name,
             )
             plans.extend(
                 self._plan(each, shared, (*shared.losses, *answer.losses, *each.losses)) for each in requirements
