@@ -3,7 +3,9 @@
     python benchmarks/equivalence.py [--corpus DIR] [--output FILE]
 
 1. The matrix: every sample family of tests/support/families.py on every machine there.
-2. Real metadata: every release in the corpus' snapshots of conda-forge (linux-64, win-64) and of the pytorch channel
+2. The way back: the same families as packages, converted to wheels and back to a channel; and variant releases of other
+   builders (tests/support/foreign_variants.py), as packages against the wheels that they are made of.
+3. Real metadata: every release in the corpus' snapshots of conda-forge (linux-64, win-64) and of the pytorch channel
    that has two or more builds for one Python and one platform, on the same machines. Wheels are planned, not made.
 
 The conda side is py-rattler's solver with exactly the virtual packages of the machine; the wheel side is PEP 825 by
@@ -33,18 +35,24 @@ sys.path.insert(0, str(ROOT))
 
 from bridge.channel.candidate import Candidate  # noqa: E402
 from bridge.channel.repodata import open_channel  # noqa: E402
+from bridge.channel.simple import write_index  # noqa: E402
 from bridge.channel.universe import Universe  # noqa: E402
-from bridge.errors import BridgeError  # noqa: E402
+from bridge.errors import BridgeError, Unrepresentable  # noqa: E402
 from bridge.mapping.python import python_support  # noqa: E402
 from bridge.mapping.versions import to_pep440  # noqa: E402
 from bridge.model.family import Build  # noqa: E402
 from bridge.model.host import Host  # noqa: E402
+from bridge.model.plan import Layout  # noqa: E402
+from bridge.model.variant import VariantMetadata  # noqa: E402
 from bridge.select.conda_side import builds_for, pythons  # noqa: E402
 from bridge.select.plan import Planner  # noqa: E402
-from bridge.select.selection import Selection, Verdict  # noqa: E402
+from bridge.select.selection import Selection, Verdict, WheelPick  # noqa: E402
 from bridge.select.selector import Question, Selector, Wheels  # noqa: E402
 from bridge.select.wheel_index import WheelIndex  # noqa: E402
+from bridge.translate.to_conda.variant_order import release_order  # noqa: E402
 from tests.support.families import FAMILIES, PYTHON, SUBDIRS, hosts, repodata  # noqa: E402
+from tests.support.foreign_variants import RELEASES, alone, choices, some_release  # noqa: E402
+from tests.support.way_back import there_and_back  # noqa: E402
 
 #: title -> document in the corpus.
 SNAPSHOTS = {
@@ -54,6 +62,10 @@ SNAPSHOTS = {
 }
 #: disagreements that are listed one by one.
 _MOST_LISTED = 40
+#: layouts that lead back to the package.
+_EXACT = (Layout.PREFIX, Layout.SHARED)
+#: releases that are put together by chance.
+_MANY = 40
 _AXES = ("cuda", "cuda_arch", "x86_64_level", "aarch64_version", "glibc", "osx")
 
 
@@ -140,6 +152,45 @@ def matrix(channel: Path | None = None, wheels: Path | None = None) -> Findings:
 def _indexed(index: WheelIndex, name: str) -> Wheels:
     releases = index.releases(canonicalize_name(name))
     return Wheels(releases, cache(index.source_of))
+
+
+def way_back(layout: Layout) -> Findings:
+    """Every sample family on every machine: the wheels of its packages against the channel that the wheels become."""
+    with tempfile.TemporaryDirectory() as directory:
+        way = there_and_back(Path(directory), layout)
+        write_index(way.wheels)
+        return matrix(way.returned, way.wheels)
+
+
+def foreign() -> Findings:
+    """Releases of other builders: what the solver takes of their packages, and what a client takes of the wheels."""
+    found = Findings()
+    for title, (metadata, subdir) in RELEASES.items():
+        _foreign(found, title, metadata, subdir)
+    for seed in range(_MANY):
+        _foreign(found, "put together by chance", some_release(seed), "linux-64")
+    return found
+
+
+def returned() -> dict[str, Findings]:
+    """All of the way back, by the title of its section."""
+    return {
+        **{f"The way back of the sample families, layout {layout.value}": way_back(layout) for layout in _EXACT},
+        "Variant wheels of other builders as packages": foreign(),
+    }
+
+
+def _foreign(found: Findings, title: str, metadata: VariantMetadata, subdir: str) -> None:
+    try:
+        order = release_order([(label, alone(metadata, label)) for label in metadata.variants])
+        decided = list(choices(metadata, subdir, order.offsets))
+    except Unrepresentable:
+        return  # a variant whose properties exclude each other
+    found.releases[title] += 1
+    for host, conda, wheel in decided:
+        verdict = Verdict.SAME if conda == wheel else Verdict.DIFFERENT
+        machine = f"{subdir} {host.archspec}{f' cuda{host.cuda}' if host.cuda else ''}"
+        found.add(title, machine, [title], Selection(conda, WheelPick(wheel, wheel, wheel), verdict))
 
 
 def real(document: Path) -> Findings:
@@ -268,8 +319,14 @@ Arm.
 _COLUMNS = "cells | same | no build | different | same where there is a build |"
 
 
-def report(samples: Findings, snapshots: Mapping[str, Findings]) -> str:
-    """The page."""
+def report(samples: Findings, back: Mapping[str, Findings], snapshots: Mapping[str, Findings]) -> str:
+    """The page.
+
+    Args:
+        samples: of `matrix`.
+        back: title -> findings about the way back.
+        snapshots: title -> findings about real channels.
+    """
     lines = [
         *_HEAD.format(machines=len(list(hosts()))).splitlines(),
         "## Sample families",
@@ -281,6 +338,17 @@ def report(samples: Findings, snapshots: Mapping[str, Findings]) -> str:
         "",
         *_listing(samples),
     ]
+    for title, found in back.items():
+        lines += [
+            f"## {title}",
+            "",
+            f"| release | {_COLUMNS}",
+            "|---|---|---|---|---|---|",
+            *(f"| {name} | {tally.row()} |" for name, tally in found.groups.items()),
+            f"| **all** | {found.total.row()} |",
+            "",
+            *_listing(found),
+        ]
     for title, found in snapshots.items():
         lines += [
             f"## Real metadata: {title}",
@@ -328,12 +396,15 @@ def main() -> None:
     arguments = parser.parse_args()
     samples = matrix()
     print(f"sample families: {samples.total.row()}", file=sys.stderr)
+    back = returned()
+    for title, found in back.items():
+        print(f"{title}: {found.total.row()}", file=sys.stderr)
     snapshots = {}
     for title, name in SNAPSHOTS.items():
         if (arguments.corpus / name).is_file():
             snapshots[title] = real(arguments.corpus / name)
             print(f"{title}: {snapshots[title].total.row()}", file=sys.stderr)
-    arguments.output.write_text(report(samples, snapshots), encoding="utf-8")
+    arguments.output.write_text(report(samples, back, snapshots), encoding="utf-8")
 
 
 if __name__ == "__main__":

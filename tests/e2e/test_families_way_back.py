@@ -7,17 +7,31 @@ properties, and on every machine the solver takes from the returned channel what
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from benchmarks.equivalence import Findings, matrix
+from bridge.channel.convert import convert
+from bridge.channel.repodata import open_channel
 from bridge.channel.simple import write_index
+from bridge.channel.universe import Universe
 from bridge.errors import Code
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
+from bridge.formats.wheel.variant_edit import make_variant
+from bridge.mapping.hosts import virtual_packages
 from bridge.model.plan import Layout, Status
+from bridge.select.conda_side import CondaSide
 from bridge.select.selection import Verdict
-from tests.support.families import FAMILIES
+from bridge.select.wheel_index import WheelIndex
+from bridge.select.wheel_side import RankedRelease, wheel_machine
+from tests.support import converted_wheels
+from tests.support.families import FAMILIES, PYTHON, Repodata, ground, hosts
+from tests.support.foreign_variants import cuda_level_blas
+from tests.support.sample_packages import index_of
 from tests.support.way_back import WayBack, there_and_back
 
 #: of equal builds conda takes one everywhere; the other becomes no wheel, and so does not return.
@@ -89,3 +103,68 @@ def test_the_returned_channel_is_equivalent_to_the_wheels(returned: Findings) ->
     assert returned.total.cells > 3000
     assert returned.no_build.keys() == {"gpuonly"}
     assert returned.total.verdicts[Verdict.SAME] > 3000
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A release of another builder, the channel that it becomes, and the wheels that become of that; directories."""
+
+    wheels: Path
+    channel: Path
+    again: Path
+    #: conda file name -> wheel file name.
+    sources: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Foreign:
+    directory = tmp_path_factory.mktemp("foreign")
+    wheels, channel, again = (directory / name for name in ("wheels", "channel", "again"))
+    wheels.mkdir()
+    plain = converted_wheels.sample("cp312-cp312-manylinux_2_17_x86_64").write(wheels)
+    metadata = cuda_level_blas("nvidia x86_64 blas_lapack")
+    for label in metadata.variants:
+        make_variant(plain, wheels, label, metadata)
+    outcomes = convert(sorted(wheels.glob("*.whl")), channel).outcomes
+    assert all(outcome.status is Status.CONVERTED and not outcome.losses for outcome in outcomes)
+    sources = {output.filename: output.source.filename for outcome in outcomes for output in outcome.outputs}
+    back = convert(sorted(channel.rglob("*.conda")), again).outcomes
+    assert all(outcome.status is Status.CONVERTED for outcome in back)
+    assert not write_index(wheels).rejected
+    assert not write_index(again).rejected
+    return Foreign(wheels, channel, again, sources)
+
+
+def test_foreign_variants_come_back_with_their_labels_and_properties(foreign: Foreign) -> None:
+    first, second = (
+        {path.name: contents(path) for path in directory.glob("*.whl")} for directory in (foreign.wheels, foreign.again)
+    )
+    assert len(first) == 49
+    assert first == second
+    variants = [(directory / "demo-1.0-variants.json").read_bytes() for directory in (foreign.wheels, foreign.again)]
+    assert variants[0] == variants[1]
+
+
+def test_the_solver_takes_the_foreign_variant_that_a_client_takes(foreign: Foreign, tmp_path: Path) -> None:
+    records = ground(Repodata())
+    for path in sorted(foreign.channel.rglob("*.conda")):
+        records.subdirs["linux-64"][path.name] = index_of(path) | {"sha256": "0" * 64, "size": path.stat().st_size}
+    location = records.write(tmp_path)
+    (offered,) = WheelIndex(foreign.wheels).releases(canonicalize_name("demo"))
+    ranked = RankedRelease(offered)
+    taken = set()
+    with Universe([open_channel(location, subdirs=["linux-64"])], subdir="linux-64") as universe:
+        side = CondaSide(universe, universe.candidates("demo"), PYTHON)
+        for machine, host in hosts():
+            if host.subdir == "linux-64":
+                chosen = side.choose(virtual_packages(host)).build
+                assert chosen is not None, machine
+                wheel = ranked.ranked(wheel_machine(host, PYTHON))[0].filename
+                assert foreign.sources[chosen.filename] == wheel, machine
+                taken.add(wheel)
+    assert len(taken) == 16
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -154,3 +154,46 @@ def choices(
                 conda = "nothing" if chosen is None else chosen.index.build.removesuffix("_0")
                 wheel = next(iter(usable_labels(metadata, supported_features(host))), PLAIN)
                 yield host, conda, wheel
+
+
+def toolkits(newest_first: bool) -> VariantMetadata:
+    """As PyTorch builds: many architectures each, ranked by a static tie-breaker."""
+    rank = ("3", "2", "1") if newest_first else ("1", "2", "3")
+    old = [SM + f"{code}_real" for code in (50, 60, 70, 75, 80, 86, 90)]
+    new = [*(SM + f"{code}_real" for code in (75, 80, 86, 90, 100, 120)), SM + "120_virtual"]
+    variants = {
+        "cu126": [NVIDIA + "12.0", *old, ORDER + rank[0]],
+        "cu128": [NVIDIA + "12.0", *new, ORDER + rank[1]],
+        "cu130": [NVIDIA + "13.0", *new, ORDER + rank[2]],
+        "null": [],
+    }
+    return release("nvidia priority", variants, {"priority": StaticProvider({"order": ("1", "2", "3")})})
+
+
+#: title -> release, and the platform of the machines that it is tried on.
+RELEASES = {
+    "nvidia first": (cuda_level_blas("nvidia x86_64 blas_lapack"), "linux-64"),
+    "level first": (cuda_level_blas("x86_64 blas_lapack nvidia"), "linux-64"),
+    "blas first": (cuda_level_blas("blas_lapack nvidia x86_64"), "linux-64"),
+    "newest toolkit": (toolkits(newest_first=True), "linux-64"),
+    "oldest toolkit": (toolkits(newest_first=False), "linux-64"),
+    "arm": (
+        release(
+            "aarch64 blas_lapack",
+            {f"{v}_{b}": [ARM + v, BLAS + b] for v in ("8a", "8.1a", "8.2a", "8.4a") for b in ("mkl", "openblas")},
+        ),
+        "linux-aarch64",
+    ),
+    "unchecked": (
+        release(
+            "amd x86_64",
+            {
+                "rocm": ["amd :: rocm_version :: 6.4"],
+                "rocm_v3": ["amd :: rocm_version :: 6.4", LEVEL + "v3"],
+                "v3": [LEVEL + "v3"],
+                "avx": ["x86_64 :: avx2 :: on"],
+            },
+        ),
+        "linux-64",
+    ),
+}

@@ -34,7 +34,7 @@ from tests.support.foreign_variants import (
     LEVEL,
     NVIDIA,
     NVIDIA_BELOW,
-    ORDER,
+    RELEASES,
     SM,
     alone,
     choices,
@@ -271,48 +271,6 @@ def test_wheels_that_contradict_each_other_have_no_order() -> None:
     with pytest.raises(InvalidInput) as caught:
         release_order([("one.whl", one), ("other.whl", other)])
     assert caught.value.code is Code.VARIANT_RELEASE
-
-
-def toolkits(newest_first: bool) -> VariantMetadata:
-    """As PyTorch builds: many architectures each, ranked by a static tie-breaker."""
-    rank = ("3", "2", "1") if newest_first else ("1", "2", "3")
-    old = [SM + f"{code}_real" for code in (50, 60, 70, 75, 80, 86, 90)]
-    new = [*(SM + f"{code}_real" for code in (75, 80, 86, 90, 100, 120)), SM + "120_virtual"]
-    variants = {
-        "cu126": [NVIDIA + "12.0", *old, ORDER + rank[0]],
-        "cu128": [NVIDIA + "12.0", *new, ORDER + rank[1]],
-        "cu130": [NVIDIA + "13.0", *new, ORDER + rank[2]],
-        "null": [],
-    }
-    return release("nvidia priority", variants, {"priority": StaticProvider({"order": ("1", "2", "3")})})
-
-
-RELEASES = {
-    "nvidia first": (cuda_level_blas("nvidia x86_64 blas_lapack"), "linux-64"),
-    "level first": (cuda_level_blas("x86_64 blas_lapack nvidia"), "linux-64"),
-    "blas first": (cuda_level_blas("blas_lapack nvidia x86_64"), "linux-64"),
-    "newest toolkit": (toolkits(newest_first=True), "linux-64"),
-    "oldest toolkit": (toolkits(newest_first=False), "linux-64"),
-    "arm": (
-        release(
-            "aarch64 blas_lapack",
-            {f"{v}_{b}": [ARM + v, BLAS + b] for v in ("8a", "8.1a", "8.2a", "8.4a") for b in ("mkl", "openblas")},
-        ),
-        "linux-aarch64",
-    ),
-    "unchecked": (
-        release(
-            "amd x86_64",
-            {
-                "rocm": ["amd :: rocm_version :: 6.4"],
-                "rocm_v3": ["amd :: rocm_version :: 6.4", LEVEL + "v3"],
-                "v3": [LEVEL + "v3"],
-                "avx": ["x86_64 :: avx2 :: on"],
-            },
-        ),
-        "linux-64",
-    ),
-}
 
 
 @pytest.mark.parametrize("title", RELEASES)
