@@ -64,7 +64,7 @@ def compare_info(left: CondaPackage, right: CondaPackage) -> Iterator[Difference
     yield from _files(left.info, right.info)
     one, other = left.metadata.info_links, right.metadata.info_links
     for path in sorted(one.keys() | other.keys()):
-        yield from differ(f"{path}: link target", one.get(path), other.get(path), matters=False)
+        yield from differ(f"{info_part(path)}: link target", one.get(path), other.get(path), matters=False)
 
 
 def _index(left: CondaPackage, right: CondaPackage) -> Iterator[Difference]:
@@ -145,7 +145,7 @@ def _files(left: Mapping[str, bytes], right: Mapping[str, bytes]) -> Iterator[Di
         one, other = left.get(path), right.get(path)
         if one == other or (path.endswith(".json") and _same_json(one, other)):
             continue
-        yield from differ(path, _content(one), _content(other), matters=is_licence(path))
+        yield from differ(info_part(path), _content(one), _content(other), matters=is_licence(path))
 
 
 def _same_json(one: bytes | None, other: bytes | None) -> bool:
@@ -155,6 +155,11 @@ def _same_json(one: bytes | None, other: bytes | None) -> bool:
 
 def _content(data: bytes | None) -> str | None:
     return None if data is None else described(data)
+
+
+def info_part(path: str) -> str:
+    """`where` of a file under `info/`."""
+    return f"info: {path.removeprefix('info/')}"
 
 
 def is_licence(path: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from bridge.compare.comparison import Difference
-from bridge.compare.conda_info import described, is_licence
+from bridge.compare.conda_info import described, info_part, is_licence
 from bridge.compare.installed import OWN, SCRIPTS, Item, resolve
 from bridge.compare.packages import is_file, present
 from bridge.model.payload import MemberKind, Nature
@@ -105,7 +105,7 @@ def compare_files(
     for path, data in sorted(conda.info.items()):
         digest = hashlib.sha256(data).hexdigest()
         if is_licence(path) and digest not in licences[1] and not _holds(theirs, digest):
-            yield from record.difference(path, described(data), None, path)
+            yield from record.difference(info_part(path), described(data), None, path)
 
 
 def _holds(theirs: Mapping[str, Item], digest: str) -> bool:

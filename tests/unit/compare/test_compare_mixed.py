@@ -110,7 +110,7 @@ def test_another_licence_is_one(tmp_path: Path) -> None:
     package = conda(tmp_path, info={"info/licenses/L": b"licence"})
     wheel = replace(Sample(), info={"licenses/LICENSE": b"another"}).write(tmp_path)
     assert judged(package, wheel) == {
-        "info/licenses/L": True,
+        "info: licenses/L": True,
         "payload: demo-1.0.dist-info/licenses/LICENSE": True,
     }
 
