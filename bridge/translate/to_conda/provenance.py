@@ -95,7 +95,9 @@ def _restore(request: CondaRequest, files: Sequence[CondaFile]) -> dict[str, Any
     payload = {path: sha256 for path, sha256 in contents.items() if sha256 is not None}
     kept = _kept(request, files)
     record = members[f"{dist_info}/RECORD"].content
-    if len(payload) != len(contents) or kept is None or record is None:
+    # Nothing here computes other digests, so a RECORD with them could not be verified.
+    comparable = all(entry.digest is None or entry.algorithm == "sha256" for entry in request.metadata.record)
+    if len(payload) != len(contents) or kept is None or record is None or not comparable:
         return None
     sources = _sources(files)
     places = DefaultPlaces(_site_packages(sources), dist_info)

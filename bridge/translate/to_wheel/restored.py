@@ -22,6 +22,7 @@ from bridge.formats.wheel.core_metadata import CoreMetadata, parse_core_metadata
 from bridge.formats.wheel.entry_points import EntryPoints
 from bridge.formats.wheel.filename import WheelFilename, parse_wheel_filename
 from bridge.formats.wheel.findings import read_entry_points
+from bridge.formats.wheel.record import RecordEntry, check_record
 from bridge.formats.wheel.record_style import rebuild_record
 from bridge.formats.wheel.tree import destination
 from bridge.formats.wheel.variant_json import parse_variant_json
@@ -202,6 +203,8 @@ class _Restorer:
         document = self._restore.nested(self._restore.require("record"), "record")
         listed = described({**contents, name: (b"", 0)}, self._places.dist_info)
         record = rebuild_record(document.raw, listed, subject=self._subject)
+        entries = [RecordEntry(target, sha256, size) for target, (sha256, size) in contents.items()]
+        check_record(record, entries, self._places.dist_info, self._subject)
         digests = {target: sha256 for target, (sha256, _) in contents.items()}
         self._same("members", {**digests, name: hashlib.sha256(record).digest()})
         return record
