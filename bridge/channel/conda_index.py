@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import rattler
+from rattler import Version
+from rattler.exceptions import InvalidVersionError
 
 from bridge.channel.index_files import stale_files, write_index_files
 from bridge.channel.known_index import REPODATA, KnownIndex, read_known
@@ -41,7 +42,10 @@ if TYPE_CHECKING:
 
     from bridge.channel.listing import ListedFile
     from bridge.mapping.tables import Tables
-    from bridge.model.conda import CondaName
+    from bridge.model.conda import CondaIdentity, CondaName
+
+    #: a version that rattler cannot read is a string.
+    _Release = tuple[CondaName, Version | str]
 
 _ARCHIVES: Final = (ArchiveFormat.CONDA.value, ArchiveFormat.TAR_BZ2.value)
 #: hashing and unpacking release the interpreter's lock; below this size threads cost more than they give.
@@ -110,11 +114,12 @@ def write_conda_index(
                 packages[subdir].append(result)
             else:
                 rejected[f"{subdir}/{path.name}"] = result
-    identities = [one.identity for found in packages.values() for one in found]
-    released = {(identity.name, rattler.Version(identity.version)) for identity in identities}
+    released = {_release(one.identity) for found in packages.values() for one in found}
     wheels = sorted((one for one in wheels if one.filename.endswith(".whl")), key=lambda one: one.filename)
-    names = _names(wheels, tables, same_names)
-    offered = list(_offered(directory, wheels, names, released, losses)) if NOARCH in packages else []
+    offered: list[WheelRecord] = []
+    if wheels and NOARCH in packages:
+        names = _names(wheels, tables, same_names)
+        offered.extend(_offered(directory, wheels, names, released, losses))
     reports = []
     for subdir, found in packages.items():
         served = offered if subdir == NOARCH else []
@@ -192,7 +197,7 @@ def _offered(
     directory: Path,
     wheels: Iterable[ListedFile],
     names: PypiNames,
-    released: Container[tuple[CondaName, rattler.Version]],
+    released: Container[_Release],
     losses: list[Loss],
 ) -> Iterator[WheelRecord]:
     """Records of the pure wheels right in the directory whose release no package is of."""
@@ -206,7 +211,7 @@ def _offered(
                 reason = "it is yanked" if stated.variant is None else f"it is variant {stated.variant}"
                 raise Unrepresentable(Code.NOT_OFFERED, reason)
             record = wheel_record(directory / listed.path, listed, names)
-            if (record.identity.name, rattler.Version(record.identity.version)) in released:
+            if _release(record.identity) in released:
                 continue
             if record.key in seen:
                 message = f"{seen[record.key]} has the same name, version and build on the conda side"
@@ -216,6 +221,14 @@ def _offered(
             continue
         seen[record.key] = record.filename
         yield record
+
+
+def _release(identity: CondaIdentity) -> _Release:
+    """Versions are equal where the solver says so (`1.0` and `1.0.0`)."""
+    try:
+        return identity.name, Version(identity.version)
+    except InvalidVersionError:
+        return identity.name, identity.version
 
 
 def _names(wheels: Iterable[ListedFile], tables: Tables, same_names: bool) -> PypiNames:

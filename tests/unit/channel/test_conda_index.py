@@ -308,6 +308,14 @@ def test_a_record_that_would_make_the_channel_unreadable_is_left_out(tmp_path: P
     assert list(exports["packages.conda"]) == ["good-1.0-0.conda"]
 
 
+def test_a_version_that_solvers_cannot_read_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "noarch").mkdir()
+    make_conda(tmp_path / "noarch", version="1..2", subdir="noarch", index={"noarch": "generic"})
+    add(tmp_path, "good")
+    assert codes(index(tmp_path)) == {"noarch/demo-1..2-0.conda": Code.CHANNEL_RECORD}
+    assert list(repodata(tmp_path)["packages.conda"]) == ["good-1.0-0.conda"]
+
+
 def test_the_same_packages_give_the_same_bytes_and_a_second_run_touches_nothing(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     for name in ("c", "a", "b"):

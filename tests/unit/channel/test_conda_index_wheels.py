@@ -166,6 +166,14 @@ def test_a_variant_is_not_offered(channel: Path, make_wheel: MakeWheel) -> None:
     assert why(report) == {labelled: "it is variant x86_64_v3"}
 
 
+def test_a_version_that_solvers_cannot_read_is_not_offered(channel: Path, make_wheel: MakeWheel) -> None:
+    wheel = make_wheel("six", f"1.{'9' * 40}")
+    report = index(channel)
+    assert report.rejected == ()
+    assert offered(channel) == {}
+    assert why(report)[wheel.name].startswith("py-rattler cannot read its record: malformed version")
+
+
 def test_a_project_that_nobody_knows_may_be_said_to_have_the_same_name(channel: Path, make_wheel: MakeWheel) -> None:
     make_wheel("six", headers="Requires-Dist: nobody-knows-this-project\n")
     assert list(why(index(channel))) == ["six-1.0-py3-none-any.whl"]
