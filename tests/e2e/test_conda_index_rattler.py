@@ -124,6 +124,18 @@ def test_run_exports_are_those_that_rattler_reads_in_the_packages(tmp_path: Path
     assert some
 
 
+@pytest.mark.corpus
+def test_the_hotfixes_of_a_mirrored_channel_stay(tmp_path: Path, miniforge: Path) -> None:
+    copies(miniforge, tmp_path)
+    shutil.copyfile(miniforge / "linux-64" / "repodata.json", tmp_path / "linux-64" / "repodata.json")
+    published = json.loads((tmp_path / "linux-64" / "repodata.json").read_bytes())
+    index(tmp_path)
+    kept = json.loads((tmp_path / "linux-64" / "repodata.json").read_bytes())
+    for section in ("packages", "packages.conda"):
+        assert kept[section]
+        assert kept[section] == {key: published[section][key] for key in kept[section]}
+
+
 @pytest.fixture
 def channel(tmp_path: Path) -> Path:
     """Packages of both revisions in both archives, and two wheels beside them."""
