@@ -6,9 +6,12 @@ properties, and on every machine the solver takes from the returned channel what
 
 from __future__ import annotations
 
+import json
+import platform
+import sys
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,11 +26,15 @@ from bridge.errors import Code
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.mapping.hosts import virtual_packages
+from bridge.mapping.microarchitectures import x86_64_level
+from bridge.model.host import Host, Release
 from bridge.model.plan import Layout, Status
 from bridge.select.conda_side import CondaSide
+from bridge.select.detect import detect_host
 from bridge.select.selection import Verdict
 from bridge.select.wheel_index import WheelIndex
 from bridge.select.wheel_side import RankedRelease, wheel_machine
+from tests.e2e.conftest import Run, served
 from tests.support import converted_wheels
 from tests.support.families import FAMILIES, PYTHON, Repodata, ground, hosts
 from tests.support.foreign_variants import cuda_level_blas
@@ -145,24 +152,65 @@ def test_foreign_variants_come_back_with_their_labels_and_properties(foreign: Fo
     assert variants[0] == variants[1]
 
 
-def test_the_solver_takes_the_foreign_variant_that_a_client_takes(foreign: Foreign, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def solver(foreign: Foreign, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Host], str]]:
+    """What the solver takes of the channel on a Linux machine, as the wheel that it was made of."""
     records = ground(Repodata())
     for path in sorted(foreign.channel.rglob("*.conda")):
         records.subdirs["linux-64"][path.name] = index_of(path) | {"sha256": "0" * 64, "size": path.stat().st_size}
-    location = records.write(tmp_path)
+    location = records.write(tmp_path_factory.mktemp("records"))
+    with Universe([open_channel(location, subdirs=["linux-64"])], subdir="linux-64") as universe:
+        side = CondaSide(universe, universe.candidates("demo"), PYTHON)
+
+        def choose(host: Host) -> str:
+            chosen = side.choose(virtual_packages(host)).build
+            assert chosen is not None
+            return foreign.sources[chosen.filename]
+
+        yield choose
+
+
+def test_the_solver_takes_the_foreign_variant_that_a_client_takes(
+    foreign: Foreign, solver: Callable[[Host], str]
+) -> None:
     (offered,) = WheelIndex(foreign.wheels).releases(canonicalize_name("demo"))
     ranked = RankedRelease(offered)
     taken = set()
-    with Universe([open_channel(location, subdirs=["linux-64"])], subdir="linux-64") as universe:
-        side = CondaSide(universe, universe.candidates("demo"), PYTHON)
-        for machine, host in hosts():
-            if host.subdir == "linux-64":
-                chosen = side.choose(virtual_packages(host)).build
-                assert chosen is not None, machine
-                wheel = ranked.ranked(wheel_machine(host, PYTHON))[0].filename
-                assert foreign.sources[chosen.filename] == wheel, machine
-                taken.add(wheel)
+    for machine, host in hosts():
+        if host.subdir == "linux-64":
+            wheel = ranked.ranked(wheel_machine(host, PYTHON))[0].filename
+            assert solver(host) == wheel, machine
+            taken.add(wheel)
+    # Four drivers and four levels; of BLAS, which is no matter of machines, the first is always taken.
     assert len(taken) == 16
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="the simulated machines are x86-64 ones"
+)
+@pytest.mark.parametrize("driver", [None, "11.8", "12.0", "12.9", "13.0"])
+def test_uv_takes_the_wheel_of_the_package_that_the_solver_takes(
+    foreign: Foreign,
+    solver: Callable[[Host], str],
+    uv: str,
+    python312: Path,
+    run: Run,
+    tmp_path: Path,
+    driver: str | None,
+) -> None:
+    environment = {} if driver is None else {"NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": driver}
+    with served(foreign.wheels) as address:
+        run(
+            uv, "pip", "install", "--quiet", "--no-deps", "--python", python312, "--default-index", address, "--target",
+            tmp_path, "--preview-features", "wheel-variants", "demo", **environment,
+        )  # fmt: skip
+    (label,) = json.loads((tmp_path / "demo-1.0.dist-info" / "variant.json").read_bytes())["variants"]
+    here = detect_host()
+    # The level packages of the tests list a few processors only, but every level by its own name.
+    level = x86_64_level(here.archspec or "") or 1
+    cuda = None if driver is None else Release(*map(int, driver.split(".")))
+    host = replace(here, cuda=cuda, cuda_arch=None, archspec="x86_64" if level == 1 else f"x86_64_v{level}")
+    assert solver(host).endswith(f"-{label}.whl")
 
 
 def contents(wheel: Path) -> dict[str, bytes]:

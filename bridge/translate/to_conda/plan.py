@@ -10,6 +10,7 @@ from bridge.formats.conda.identifiers import parse_filename
 from bridge.mapping.conda_target import CondaTarget
 from bridge.mapping.licenses import conda_license
 from bridge.mapping.target_requirements import TargetRequirements, target_requirements
+from bridge.mapping.variant_rank import STEP
 from bridge.mapping.variant_terms import VariantTerms
 from bridge.mapping.versions import to_conda
 from bridge.mapping.wheel_targets import natives_of, wheel_targets
@@ -154,7 +155,9 @@ class _Planner:
     def _identity(self, target: CondaTarget, shared: _Shared) -> tuple[int, CondaIdentity]:
         stated, terms = self._request.filename, shared.terms
         number, rest = stated.build or (0, "")
-        number += 0 if terms is None else terms.build_offset
+        if terms is not None:
+            # A build tag decides between wheels of one label, never between labels.
+            number = terms.build_offset + min(number, STEP - 1)
         variant = None if terms is None else terms.label
         parts = (target.label, self._core.version.local, variant, target.split, rest)
         identity = CondaIdentity(shared.name, to_conda(self._core.version), build_string(parts, number))

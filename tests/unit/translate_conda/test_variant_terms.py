@@ -329,6 +329,14 @@ def test_the_order_of_a_release_replaces_that_of_the_wheel(tmp_path: Path) -> No
     assert converted_wheels.index_of(plan)["build_number"] == 300
 
 
+@pytest.mark.parametrize(("build", "added"), [("", 0), ("7", 7), ("20261120", 99)])
+def test_a_build_tag_never_decides_between_variants(tmp_path: Path, build: str, added: int) -> None:
+    metadata = release("x86_64", {"v3": [LEVEL + "v3"]})
+    path, _ = make_variant(converted_wheels.sample(build=build).write(tmp_path), tmp_path, "v3", metadata)
+    (plan,) = converted_wheels.plans_of(path)
+    assert converted_wheels.index_of(plan)["build_number"] == build_offset(metadata, "v3")[0] + added
+
+
 def test_numbers_rank_single_values_as_clients_do() -> None:
     """The digits against PEP 825's own order, for pairs of the same shape on a machine that has everything."""
     host = Host(next(machines("linux-64")).subdir, Release(13, 0), Release(8, 9), "zen5")
