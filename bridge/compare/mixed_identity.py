@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from bridge.compare.comparison import Difference
 from bridge.errors import BridgeError
+from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.names import NameMapper, NameSource
 from bridge.mapping.platforms import glibc_of, platform_tags, subdirs_of
 from bridge.mapping.python import python_support, python_tags
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _BINARIES: Final = frozenset({Nature.ELF, Nature.MACHO, Nature.PE})
 _PYTHON_2: Final = 2
+_INTERPRETERS: Final = frozenset(
+    {"python", "python_abi", "cpython", "python-gil", "python-freethreading", "_python_abi3_support"}
+)
 #: releases of Python that two ranges are tried with.
 _GRID: Final = tuple(
     Version(f"{major}.{minor}.{patch}")
@@ -101,20 +105,27 @@ def compare_pythons(
     except BridgeError as error:
         yield Difference(f"python ({error.message}, cannot be compared)", ", ".join(index.depends), shown, False)
     else:
-        demands = [spec for spec in index.depends if spec.partition(" ")[0] in _INTERPRETERS]
-        mine = f"{', '.join(demands)}" or "any"
-        same = _same_pythons(_versions(support.requires_python), _admitted(wheel))
-        if not same and (support.needed or not native_only):
-            yield from record.difference("python", mine, _stated(wheel, shown), "python", *demands)
+        demands = [spec for spec in index.depends if parse_spec(spec).name in _INTERPRETERS]
+        if support.needed or not native_only:
+            ours, theirs = _versions(support.requires_python), _admitted(wheel)
+            yield from _versions_of_python(ours, theirs, demands, _stated(wheel, shown), record)
         abis = {tag.abi for tag in tags}
         if set(expected.abis) != abis:
             yield from record.difference("python abi", ".".join(expected.abis), ".".join(sorted(abis)), *demands)
     yield from _platforms(conda, tags, binaries=binaries, record=record)
 
 
-_INTERPRETERS: Final = frozenset(
-    {"python", "python_abi", "cpython", "python-gil", "python-freethreading", "_python_abi3_support"}
-)
+def _versions_of_python(
+    ours: frozenset[Version], theirs: frozenset[Version], demands: list[str], stated: str, record: Recorded
+) -> Iterator[Difference]:
+    if _same_pythons(ours, theirs):
+        return
+    mine = ", ".join(demands) or "any"
+    if record.made_conda and ours < theirs:
+        # Without repodata v3, what depends on Python becomes several packages.
+        yield Difference("python (one of the packages that the wheel became)", mine, stated, False)
+    else:
+        yield from record.difference("python", mine, stated, "python", *demands)
 
 
 def _stated(wheel: WheelPackage, tags: str) -> str:

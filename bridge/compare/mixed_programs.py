@@ -45,7 +45,8 @@ def compare_programs(
     content = None if metadata is None else metadata.entry.content
     stated = points_of(content, f"{conda.filename}: entry_points.txt")
     wanted = points_of(wheel.own("entry_points.txt"), wheel.name)
-    programs = {name: text for (group, name), text in wanted.items() if group in SCRIPT_GROUPS}
+    # Installers leave out the extras of a reference when they make a program of it.
+    programs = {name: text.partition(" [")[0] for (group, name), text in wanted.items() if group in SCRIPT_GROUPS}
     found: list[Difference] = []
     places: set[str] = set()
     for name in sorted(made.keys() | programs.keys()):
@@ -72,7 +73,7 @@ def compare_programs(
 
 def _link_points(conda: CondaPackage) -> dict[str, str]:
     split = (text.partition("=") for text in conda.metadata.entry_points)
-    return {name.strip(): reference(text.strip()) for name, _, text in split}
+    return {name.strip(): reference(text.strip()).partition(" [")[0] for name, _, text in split}
 
 
 def _launcher(where: str, item: Item, name: str, text: str, record: Recorded) -> list[Difference]:

@@ -342,6 +342,7 @@ def test_name_and_version(tmp_path: Path) -> None:
     [
         (["x = a:b"], b"[console_scripts]\nx = a:b\n", {}),
         (["x = a:b"], b"[gui_scripts]\nx = a : b\n", {}),
+        (["x = a:b"], b"[console_scripts]\nx = a:b [more]\n", {}),
         (["x = a:b"], b"[console_scripts]\nx = a:c\n", {"programs: x": True}),
         (["x = a:b"], None, {"programs: x": True}),
         ([], b"[console_scripts]\nx = a:b\n", {"programs: x": True}),
@@ -434,3 +435,14 @@ def test_binaries_that_a_conversion_relocated_cannot_be_compared(tmp_path: Path)
     differences = judged(bound(tmp_path, depends=[*BOUND, "other >=1"]), wheel)
     assert len(differences) == 3
     assert not any(differences.values())
+
+
+def test_one_of_several_packages_that_a_wheel_became_is_for_fewer_pythons(tmp_path: Path) -> None:
+    wheel = Sample().write(tmp_path)
+    record = {"conda-wheel-bridge": {"source": {"filename": wheel.name}}}
+    about = {"info/about.json": json.dumps({"extra": record}).encode()}
+    index = {"depends": ["python >=3.9,<3.11"]}
+    assert judged(conda(tmp_path, index=index, info=about), wheel) == {
+        "python (one of the packages that the wheel became)": False
+    }
+    assert judged(conda(tmp_path, index=index), wheel) == {"python": True}
