@@ -85,6 +85,17 @@ def pth_finding(name: str, content: bytes) -> Finding | None:
     return Finding(Code.EXECUTABLE_METADATA, name, "Python runs code in this file whenever it starts")
 
 
+def is_interpreter(path: str) -> bool:
+    """Whether a file, `path` being relative to an environment, is a program called like the Python interpreter."""
+    directory, _, program = path.rpartition("/")
+    return directory.casefold() in _PROGRAM_DIRECTORIES and _INTERPRETER.fullmatch(program) is not None
+
+
+def belongs_to_python(path: str) -> bool:
+    """Whether a file of an environment is part of Python itself, or tells it where its modules are."""
+    return _PYTHONS_OWN.fullmatch(path) is not None
+
+
 def windows_reason(name: str) -> str | None:
     """Why Windows cannot have a file of this name (`/` between components), as a sentence; None where it can."""
     for part in name.rstrip("/").split("/"):
@@ -149,11 +160,13 @@ def _site_findings(archive: WheelArchive, data: str, stated: WheelFilename) -> I
 def _program_findings(archive: WheelArchive, data: str) -> Iterator[Finding]:
     for name in archive.members:
         scheme, place = destination(name, data)
-        directory, _, program = place.rpartition("/")
-        programs = scheme == "data" and directory.casefold() in _PROGRAM_DIRECTORIES
-        if (programs or (scheme == "scripts" and not directory)) and _INTERPRETER.fullmatch(program):
-            yield Finding(Code.REPLACES_PYTHON, name, f"the program {program} would replace the Python interpreter")
-        elif _PYTHONS_OWN.fullmatch(f"bin/{place}" if scheme == "scripts" else place) and scheme in {"data", "scripts"}:
+        if scheme not in {"data", "scripts"}:
+            continue
+        path = place if scheme == "data" else f"bin/{place}"
+        if is_interpreter(path):
+            message = f"the program {path.rpartition('/')[2]} would replace the Python interpreter"
+            yield Finding(Code.REPLACES_PYTHON, name, message)
+        elif belongs_to_python(path):
             yield Finding(Code.REPLACES_PYTHON, name, "the file belongs to the Python interpreter, or directs it")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ from bridge.errors import Code, InvalidInput, Unrepresentable
 from bridge.formats.conda.documents import Document, load_document
 from bridge.formats.conda.identifiers import parse_filename
 from bridge.formats.conda.metadata import build_metadata
+from bridge.formats.wheel.findings import belongs_to_python, is_interpreter
 from bridge.limits import DEFAULT_LIMITS
 from bridge.model.conda import CondaMetadata, CondaName, PathEntry
 from bridge.model.conda_plan import CondaFile, CondaLink, CondaPlan, FromWheel, Placeholder, RestoredInfo
@@ -31,6 +33,8 @@ from bridge.translate.to_wheel.way_back import metadata_digest
 _SCHEMA: Final = "conda-bridge/provenance/1"
 _PERMISSIONS: Final = 0o777
 _DIRECTORY_MODE: Final = 0o755
+#: where noarch python has its programs until it is installed.
+_PYTHON_SCRIPTS: Final = re.compile(r"\Apython-scripts/")
 #: what the bridge writes into dist-info itself, below which everything in `conda/` is its own too.
 _OWN_FILES: Final = frozenset({"METADATA", "WHEEL", "RECORD", "entry_points.txt", "variant.json"})
 _OWN_BILL: Final = "sboms/conda-bridge.cdx.json"
@@ -107,6 +111,7 @@ class _Restorer:
         self._check_name(metadata.index.name)
         entries = {entry.path: entry for entry in metadata.paths}
         sources = dict(self._sources())
+        self._check_programs((*sources, *self._strings("symlinks")), metadata.entry_points)
         self._check_members()
         self._same("payload", {path: source.sha256 for path, source in sources.items()})
         index = metadata.index
@@ -160,6 +165,15 @@ class _Restorer:
         if name != answer.conda and name not in answer.candidates:
             message = f"the wheel of {project} says that it was the conda package {name}, which is not known to be so"
             raise Unrepresentable(Code.RESTORE_NAME, message, subject=self._subject)
+
+    def _check_programs(self, paths: Iterable[str], entry_points: Iterable[str]) -> None:
+        """No package that the bridge makes wheels of has a program in the place of Python."""
+        points = (point.partition("=")[0].strip() for point in entry_points)
+        for path in (*paths, *(f"bin/{name}" for name in points)):
+            program = _PYTHON_SCRIPTS.sub("bin/", path)
+            if is_interpreter(program):
+                message = f"the program {program} would replace the Python interpreter"
+                raise Unrepresentable(Code.REPLACES_PYTHON, message, subject=self._subject)
 
     def _sources(self) -> Iterator[tuple[str, _Source]]:
         """Every file of the payload."""
@@ -219,6 +233,8 @@ class _Restorer:
         for path in sorted(paths):
             if is_obeyed(path):
                 yield Loss(Code.EXECUTABLE_METADATA, path, "conda executes or obeys this file")
+            elif belongs_to_python(path):
+                yield Loss(Code.EXECUTABLE_METADATA, path, "the file belongs to the Python interpreter, or directs it")
         if self._provenance.raw.get("record") is not None:
             detail = "the channel's record had other requirements than the package; index.json is the package's own"
             yield Loss(Code.HOTFIX_LEFT, "info/index.json", detail)
