@@ -123,7 +123,8 @@ class _Wheel:
                 pythons[python.reason] = None
             if places.reason:
                 platforms[places.reason] = None
-            if python.interpreter is not None:
+            # An ABI without a platform is one of the combinations that no installer knows.
+            if python.interpreter is not None and (tag.abi == "none" or tag.platform != "any"):
                 claims.extend(_Claim(tag, self._bound(python.interpreter), place) for place in places.places)
         if not claims:
             if platforms:

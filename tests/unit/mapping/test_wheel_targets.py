@@ -177,7 +177,7 @@ def test_looser_tags_swallow_stricter_ones() -> None:
     assert [one.subdir for one in answer("py3-none-any.win_amd64").targets] == ["noarch"]
     free = answer("cp310.cp313-abi3.cp313t-win_amd64").targets
     assert [one.label for one in free] == ["cp310_abi3", "cp313_cp313t"]
-    stable, loose = answer("py312.cp39-none.abi3-any").targets
+    stable, loose = answer("py312.cp39-none.abi3-win_amd64").targets
     assert (stable.depends[0], loose.depends) == ("python >=3.9,<3.12dev0", ("python >=3.12",))
 
 
@@ -203,6 +203,7 @@ def test_an_older_system_is_preferred() -> None:
         ("graalpy312-graalpy250_312_native-win_amd64", Code.PYTHON_TAG, "graalpy"),
         ("cp38-pyston_23-win_amd64", Code.PYTHON_TAG, "pyston"),
         ("cp311-cp312-win_amd64", Code.PYTHON_TAG, "no Python"),
+        ("cp39-abi3-any", Code.PYTHON_TAG, "no Python"),
         ("jy27-none-any", Code.PYTHON_TAG, "jy27"),
     ],
 )
