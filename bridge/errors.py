@@ -177,6 +177,7 @@ _HARMLESS = frozenset(
         Code.PYTHON_REQUIREMENT,
         Code.ENTRY_POINT,
         Code.LICENSE_TEXT,
+        Code.NO_WAY_BACK,
     }
 )
 

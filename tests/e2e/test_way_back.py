@@ -19,7 +19,11 @@ _LARGEST = 100_000
 
 @pytest.fixture(scope="module")
 def packages(miniforge: Path) -> list[Path]:
-    found = sorted(path for path in miniforge.rglob("*.conda") if path.stat().st_size < _LARGEST)
+    found = sorted(
+        path
+        for path in miniforge.rglob("*")
+        if path.name.endswith((".conda", ".tar.bz2")) and path.stat().st_size < _LARGEST
+    )
     assert len(found) > 25
     return found
 
@@ -39,7 +43,7 @@ def returned(
         (back,) = convert([there.outputs[0].path], directory / f"channel-{number}").outcomes
         assert back.status is Status.CONVERTED, back.message
         (output,) = back.outputs
-        assert output.filename == package.name
+        assert output.filename == package.name.replace(".tar.bz2", ".conda")
         assert Path(output.path).parent.name == package.parent.name
         pairs.append((package, Path(output.path)))
     assert len(pairs) >= len(packages) - 3

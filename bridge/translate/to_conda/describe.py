@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from bridge.formats.conda.index_json import INDEX_PATH
 from bridge.model.conda_plan import CondaPlan, MadeInfo
 from bridge.translate.to_conda.natives import native_rows
 from bridge.translate.to_conda.plan import variant_of
@@ -36,7 +38,8 @@ def plan_fields(request: CondaRequest, plans: Sequence[CondaPlan]) -> dict[str, 
 
 def _package(plan: CondaPlan) -> dict[str, Any]:
     info = plan.info
-    index = info.index if isinstance(info, MadeInfo) else {}
+    # What is restored has been read strictly before.
+    index = info.index if isinstance(info, MadeInfo) else json.loads(info.files[INDEX_PATH])
     return {
         "filename": plan.filename,
         "subdir": plan.subdir,

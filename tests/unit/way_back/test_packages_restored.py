@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bridge.channel.convert import convert
+from bridge.channel.inspect import inspect
 from bridge.formats.wheel.edit import rewrite_wheel
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.model.plan import Layout, Outcome, Status
@@ -282,3 +283,13 @@ def test_what_conda_would_execute_is_told(tmp_path: Path) -> None:
     outcome = back(Path(wheel.outcome.outputs[0].path), tmp_path / "channel")
     told = [loss.subject for loss in outcome.losses if loss.code.number == "CB226"]
     assert told == ["etc/conda/activate.d/demo.sh"]
+
+
+def test_inspect_says_what_will_be_restored(tmp_path: Path) -> None:
+    package = make_conda(tmp_path, files=everything(), index={"depends": PYTHON, "build_number": 3}, info=INFO)
+    wheel = converted(package, tmp_path / "wheels")
+    document = inspect(wheel.outcome.outputs[0].path)
+    assert document["outcome"]["status"] == "converted"
+    (described,) = document["packages"]
+    assert (described["filename"], described["build_number"]) == ("demo-1.0-0.conda", 3)
+    assert described["depends"] == PYTHON

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.channel.convert import convert
+from bridge.channel.inspect import inspect
 from bridge.errors import Code
 from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.writer import CondaWriter
@@ -380,3 +381,13 @@ def test_a_lie_with_fitting_digests_makes_no_wheel(tmp_path: Path, lie: str, mon
         LIES[lie](provenance)
 
     assert_refused(repacked(package, tmp_path / "plain", extra=fitting), tmp_path, "CB336", "CB312", "CB309")
+
+
+def test_inspect_says_what_will_be_restored(tmp_path: Path) -> None:
+    made = everything("cp39-abi3-manylinux_2_17_x86_64")
+    (package,) = forward(made.write(tmp_path), tmp_path / "channel")
+    document = inspect(package)
+    assert document["outcome"]["status"] == "converted"
+    assert document["filename"] == made.filename
+    assert document["tags"] == ["cp39-abi3-manylinux_2_17_x86_64"]
+    assert document["entry_points"]["x.plugins"] == {"a": "demo"}
