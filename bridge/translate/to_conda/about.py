@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bridge.formats.wheel.core_metadata import CoreMetadata
+from bridge.formats.wheel.member_names import MemberNames
 from bridge.translate.to_conda.request import CondaRequest
 
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"\\^`{|}\x00-\x20\x7f]+", re.IGNORECASE)
@@ -49,12 +50,18 @@ def license_files(request: CondaRequest) -> dict[str, bytes]:
         for name, facts in request.survey.survey.files.items()
         if name.startswith(directory) and facts.content is not None
     }
+    named = request.metadata.core.license_files
     found: dict[str, bytes] = {}
-    for name, content in contents.items():
+    names = MemberNames()
+    # Where two would clash, the one that METADATA speaks of keeps its name.
+    for name in sorted(contents, key=lambda name: not name.startswith("licenses/")):
         stated = name.removeprefix("licenses/").removeprefix("license_files/")
-        in_root = "/" not in name and (_LICENSE_NAME.fullmatch(name) or name in request.metadata.core.license_files)
-        if stated != name or in_root:
-            found.setdefault(_LICENSES + stated, content)
+        if stated == name and ("/" in name or not (_LICENSE_NAME.fullmatch(name) or name in named)):
+            continue
+        if names.claim(stated) is None:
+            found[_LICENSES + stated] = contents[name]
+        elif contents[name] not in found.values() and names.claim(f"dist-info/{name}") is None:
+            found[f"{_LICENSES}dist-info/{name}"] = contents[name]
     return found
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.errors import Code, Unrepresentable
+from bridge.errors import Code, InvalidInput, Unrepresentable
+from bridge.formats.conda.paths import PathLedger
 from bridge.formats.wheel.entry_points import parse_reference
 from bridge.formats.wheel.tree import DATA_SUFFIX, destination
+from bridge.limits import DEFAULT_LIMITS
 from bridge.mapping.conda_target import CondaTarget
 from bridge.model.conda_plan import CondaFile, FromWheel
 from bridge.model.payload import FileFacts, Nature
@@ -65,8 +67,7 @@ class _FilePlanner:
         self._data = self._dist_info.removesuffix(".dist-info") + DATA_SUFFIX
         self._programs = programs_of(request)
         self._files: dict[str, CondaFile] = {}
-        #: where files end up (case ignored) -> what they come from.
-        self._taken: dict[str, str] = {}
+        self._ledger = PathLedger(subject=self._subject, subdir=target.subdir, limits=DEFAULT_LIMITS)
         self._losses: list[Loss] = []
 
     def plan(self) -> CondaFiles:
@@ -121,12 +122,14 @@ class _FilePlanner:
 
     def _write_entry_points(self) -> None:
         """The programs themselves, where no installer makes them."""
-        if self._target.linked:
-            return
         for name, text in self._programs.items():
+            origin = f"the entry point {name}"
+            if self._target.linked:
+                self._claim(f"{self._places.programs}/{name}", origin)
+                continue
             data = wrapper(parse_reference(text, self._subject), self._places)
             path = f"{self._places.scripts}/{name}"
-            self._add(CondaFile(path, Literal(data), _EXECUTABLE, placeholder=PLACEHOLDER), f"the entry point {name}")
+            self._add(CondaFile(path, Literal(data), _EXECUTABLE, placeholder=PLACEHOLDER), origin)
 
     def _linked_entry_points(self) -> tuple[str, ...]:
         if not self._target.linked:
@@ -144,12 +147,18 @@ class _FilePlanner:
         self._add(CondaFile(record, Literal(content)), "RECORD")
 
     def _add(self, file: CondaFile, origin: str) -> None:
-        place = self._places.installed(file.path).casefold()
-        if place in self._taken:
-            message = f"{self._taken[place]} and {origin} would be installed to one place"
-            raise Unrepresentable(Code.COLLISION, message, subject=self._subject, field=origin)
-        self._taken[place] = origin
+        self._claim(self._places.installed(file.path), origin)
         self._files[file.path] = file
+
+    def _claim(self, place: str, origin: str) -> None:
+        """Take the place where a file ends up, which need not be its path in the package."""
+        try:
+            self._ledger.add_file(place)
+        except InvalidInput as error:
+            if error.code is Code.LIMIT:
+                raise
+            message = f"{origin} is in the way of another file: {error.message}"
+            raise Unrepresentable(Code.COLLISION, message, subject=self._subject, field=origin) from error
 
     def _windows_losses(self) -> Iterator[Loss]:
         if not for_windows(self._target):

@@ -16,7 +16,7 @@ PREFIX: Final = ("/opt/conda-bridge/" + "placehold_" * 24)[:255].rstrip("_")
 PLACEHOLDER: Final = Placeholder(PREFIX, FileMode.TEXT)
 
 #: what installers put their own interpreter for (binary distribution format).
-_SHEBANG: Final = re.compile(rb"#!python(?P<gui>w?)[0-9.]*(?P<arguments>[ \t][^\r\n]*)?(?P<end>\r?\n|\Z)")
+_SHEBANG: Final = re.compile(rb"#!python(?P<gui>w?)[0-9.]*t?(?P<arguments>[ \t][^\r\n]*)?(?P<end>\r?\n|\Z)")
 _WRAPPER: Final = """\
 #!{prefix}/{python}
 import sys

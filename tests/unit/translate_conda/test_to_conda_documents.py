@@ -189,6 +189,24 @@ def test_licence_files_are_under_info(tmp_path: Path) -> None:
     assert about_of(plan)["license_file"] == ["COPYING.LESSER", "LICENSE", "terms.txt", "vendor/NOTICE"]
 
 
+def test_licence_files_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    info = {
+        "LICENSE": b"new",
+        "licenses/LICENSE": b"new",
+        "license_files/LICENSE": b"other",
+        "licence": b"third",
+        "licenses/Licence": b"fourth",
+    }
+    plan = plan_of(tmp_path, sample(info=info))
+    assert isinstance(plan.info, MadeInfo)
+    assert plan.info.files == {
+        "info/licenses/LICENSE": b"new",
+        "info/licenses/Licence": b"fourth",
+        "info/licenses/dist-info/license_files/LICENSE": b"other",
+        "info/licenses/dist-info/licence": b"third",
+    }
+
+
 @pytest.mark.parametrize(
     ("expression", "classifiers", "text", "expected"),
     [
