@@ -14,6 +14,8 @@ from bridge.select.conda_side import builds_for
 from bridge.select.intent import Intent
 from bridge.select.selection import Selection, Verdict
 
+#: where neither side says what it was made from.
+NOT_COMPARED: Final = "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
 #: builds that conda would rather take, of which it is said why it cannot.
 _MOST_BETTER: Final = 4
 #: characters of what no axis says.
@@ -56,7 +58,7 @@ def reasons(selection: Selection, refusal: str, host: Host, python: tuple[int, i
     if selection.verdict is Verdict.NO_BUILD:
         yield "No build is for this machine, which wheels cannot say: one wheel of a release fits every machine."
     if selection.verdict is Verdict.UNKNOWN_SOURCE:
-        yield "The wheel does not say which conda artifact it was made from, so the two cannot be compared."
+        yield NOT_COMPARED
 
 
 def describe_host(host: Host) -> str:

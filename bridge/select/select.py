@@ -23,6 +23,7 @@ from bridge.select.conda_side import pythons
 from bridge.select.detect import detect_host
 from bridge.select.intent import NO_INTENT, Intent
 from bridge.select.libmamba import LibmambaSolver, is_available
+from bridge.select.origins import recognised
 from bridge.select.plan import Planner
 from bridge.select.selection import Selection
 from bridge.select.selector import Question, Selector, Wheels
@@ -73,14 +74,13 @@ def select(
     if index is not None:
         wheels = _indexed(WheelIndex(index), _distributions(name, conda_name, opened, tables))
     selection = _answer(opened, conda_name, question, wheels, planning, complete=False)
-    if selection.conda is not None:
-        return selection
-    lenient = _answer(opened, conda_name, question, wheels, planning, complete=True)
-    return (
-        selection
-        if lenient.conda is None
-        else lenient.noting("The channels lack requirements of these builds, which were taken as available.")
-    )
+    if selection.conda is None:
+        lenient = _answer(opened, conda_name, question, wheels, planning, complete=True)
+        if lenient.conda is None:
+            return selection
+        note = "The channels lack requirements of these builds, which were taken as available."
+        return recognised(lenient, opened, conda_name, machine.subdir).noting(note)
+    return recognised(selection, opened, conda_name, machine.subdir)
 
 
 def _answer(

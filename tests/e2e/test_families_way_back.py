@@ -18,6 +18,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from benchmarks.equivalence import Findings, matrix
+from bridge.channel.conda_index import write_conda_index
 from bridge.channel.convert import convert
 from bridge.channel.repodata import open_channel
 from bridge.channel.simple import write_index
@@ -27,11 +28,16 @@ from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.wheel.variant_edit import make_variant
 from bridge.mapping.hosts import virtual_packages
 from bridge.mapping.microarchitectures import x86_64_level
+from bridge.mapping.tables import load_tables
+from bridge.model.conda import CondaName, Subdir
 from bridge.model.host import Host, Release
 from bridge.model.plan import Layout, Status
 from bridge.select.conda_side import CondaSide
 from bridge.select.detect import detect_host
-from bridge.select.selection import Verdict
+from bridge.select.explain import NOT_COMPARED
+from bridge.select.origins import recognised
+from bridge.select.select import select
+from bridge.select.selection import Selection, Verdict, WheelPick
 from bridge.select.wheel_index import WheelIndex
 from bridge.select.wheel_side import RankedRelease, wheel_machine
 from tests.e2e.conftest import Run, served
@@ -183,6 +189,26 @@ def test_the_solver_takes_the_foreign_variant_that_a_client_takes(
             taken.add(wheel)
     # Four drivers and four levels; of BLAS, which is no matter of machines, the first is always taken.
     assert len(taken) == 16
+
+
+def test_select_compares_a_package_with_the_wheel_that_it_is_made_of(foreign: Foreign, tmp_path: Path) -> None:
+    write_conda_index(foreign.channel, (), load_tables())
+    channels = [foreign.channel, ground(Repodata()).write(tmp_path)]
+    for driver, processor in ((None, "x86_64"), (Release(12, 4), "x86_64_v3"), (Release(13, 0), "x86_64_v4")):
+        host = Host(Subdir("linux-64"), driver, None, processor, Release(2, 28), "6.1")
+        selection = select("demo", channels, foreign.wheels, host)
+        assert selection.agree, selection.why
+        assert selection.conda is not None
+        assert selection.wheel is not None
+        assert foreign.sources[selection.conda] == selection.wheel.filename
+        assert selection.why[-1] == f"{selection.conda} is made from {selection.wheel.filename}."
+        assert NOT_COMPARED not in selection.why
+        opened = [open_channel(channels[0], subdirs=["linux-64"])]
+        other = replace(selection, wheel=WheelPick("other.whl", None, None), verdict=Verdict.UNKNOWN_SOURCE)
+        assert recognised(other, opened, CondaName("demo"), host.subdir).verdict is Verdict.DIFFERENT
+    nobody = [open_channel(channels[1], subdirs=["linux-64"])]
+    unknown = Selection("libblas-3.11.0-5_h1_mkl.conda", WheelPick("x.whl", None, None), Verdict.UNKNOWN_SOURCE)
+    assert recognised(unknown, nobody, CondaName("libblas"), Subdir("linux-64")) is unknown
 
 
 @pytest.mark.skipif(
