@@ -1,11 +1,14 @@
-"""A restored wheel, read as any other before it gets its name."""
+"""Restored artifacts as they are written: a wheel is read as any other before it gets its name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.errors import Code, InvalidInput, Unrepresentable
 from bridge.formats.wheel.reader import open_wheel
+from bridge.model.conda_plan import CondaPlan, RestoredInfo
 from bridge.model.plan import WheelPlan
 
 
@@ -28,3 +31,19 @@ def check_exact(path: Path, plan: WheelPlan) -> None:
         raise Unrepresentable(
             Code.RESTORE_MALFORMED, message, subject=plan.origin.filename, field=error.field
         ) from error
+
+
+@contextmanager
+def restoring(plan: CondaPlan) -> Iterator[None]:
+    """What it means that a package that is restored does not hold what it promises.
+
+    Raises:
+        Unrepresentable: `CB335`, a file of the wheel, or what is overwritten in it, is not what it was.
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        if not isinstance(plan.info, RestoredInfo) or error.code not in (Code.HASH, Code.PAYLOAD_MISMATCH):
+            raise
+        message = "the wheel was changed since it was made of a conda package"
+        raise Unrepresentable(Code.RESTORE_CHANGED, message, subject=plan.origin.filename, field=error.field) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import tempfile
 from collections import defaultdict
@@ -235,6 +236,8 @@ class PatchedReader:
     def __init__(self, source: _Reader, patches: Sequence[BytePatch]) -> None:
         self._source = source
         self._patches = sorted(patches, key=lambda patch: patch.offset)
+        #: so many lie behind; a file may have a hundred thousand.
+        self._done = 0
         self._position = 0
 
     def read(self, size: int = -1, /) -> bytes:
@@ -246,7 +249,12 @@ class PatchedReader:
         chunk = self._source.read(size)
         start, end = self._position, self._position + len(chunk)
         self._position = end
-        touched = [patch for patch in self._patches if patch.offset < end and patch.offset + len(patch.new) > start]
+        while self._done < len(self._patches) and _end_of(self._patches[self._done]) <= start:
+            self._done += 1
+        ahead = (self._patches[place] for place in range(self._done, len(self._patches)))
+        touched = [
+            patch for patch in itertools.takewhile(lambda patch: patch.offset < end, ahead) if _end_of(patch) > start
+        ]
         if not touched:
             return chunk
         data = bytearray(chunk)
@@ -257,3 +265,7 @@ class PatchedReader:
                 raise InvalidInput(Code.HASH, "the package changed while it was converted")
             data[low - start : high - start] = patch.new[span]
         return bytes(data)
+
+
+def _end_of(patch: BytePatch) -> int:
+    return patch.offset + len(patch.new)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Final
 
+from bridge.channel.exact import restoring
 from bridge.channel.execute import PatchedReader
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.content_output import SupportsRead
@@ -41,7 +42,7 @@ def write_conda(
     Raises:
         InvalidInput: the wheel changed between planning and writing (`CB113`, `CB118`), or any code of
             `WheelFileReader.members` and `CondaWriter`.
-        Unrepresentable: `CB309`, paths that a conda package cannot have.
+        Unrepresentable: `CB309`, paths that a conda package cannot have; `CB335`, the wheel is not what is restored.
     """
     return _write(plan, wheel, directory, None, level=level, threads=threads)[0]
 
@@ -93,9 +94,12 @@ def _write(
     """Write one package; `like` has written one of the same payload."""
     directory.mkdir(parents=True, exist_ok=True)
     destination = directory / plan.filename
-    with CondaWriter(
-        destination, plan.identity, format=plan.format, level=level, threads=threads, subdir=plan.subdir
-    ) as writer:
+    with (
+        restoring(plan),
+        CondaWriter(
+            destination, plan.identity, format=plan.format, level=level, threads=threads, subdir=plan.subdir
+        ) as writer,
+    ):
         if like is not None:
             writer.adopt(like)
         else:

@@ -81,8 +81,13 @@ def _provenance(request: CondaRequest) -> Document | None:
     facts = request.survey.survey.files.get(f"{request.metadata.dist_info}/conda/provenance.json")
     if facts is None or facts.content is None:
         return None
-    document = load_document(facts.content, DEFAULT_LIMITS, subject=request.origin.filename, field=facts.member.path)
-    return document if document.text("schema") == _SCHEMA else None
+    try:
+        document = load_document(
+            facts.content, DEFAULT_LIMITS, subject=request.origin.filename, field=facts.member.path
+        )
+    except InvalidInput:
+        return None  # RECORD says that nothing is missing, so it is a file of somebody else
+    return document if document.raw.get("schema") == _SCHEMA else None
 
 
 @dataclass(frozen=True, slots=True)

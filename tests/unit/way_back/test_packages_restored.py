@@ -190,9 +190,12 @@ def test_a_binary_that_was_changed_after_its_patches_is_refused(tmp_path: Path) 
     package = make_conda(tmp_path, files=everything(), index={"depends": PYTHON}, info=INFO)
     wheel = converted(package, tmp_path / "wheels", Layout.SHARED)
     (name,) = (name for name in wheel.members if name.endswith("_ext.so"))
-    outcome = back(edited(wheel, {name: wheel[name] + b"x"}), tmp_path / "channel")
-    assert (outcome.status, outcome.outputs) == (Status.INVALID, ())
-    assert list((tmp_path / "channel").iterdir()) == []
+    for number, data in enumerate((wheel[name] + b"x", bytes(len(wheel[name])))):
+        place = tmp_path / str(number)
+        place.mkdir()
+        code, message = refused(edited(wheel, {name: data}), place)
+        assert code == "CB335"
+        assert "_ext.so" in message
 
 
 @pytest.mark.parametrize(
