@@ -28,6 +28,11 @@ from rattler import MatchSpec
 
 from tests.support import marker_grid
 
+try:
+    import libmambapy
+except ImportError:
+    libmambapy = None
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -71,8 +76,9 @@ class Package:
         return [path for path in found if path.count("/") == shallowest]
 
 
-#: files up to this many bytes are kept.
-_KEPT = 1 << 20
+#: files up to this many bytes are kept, and RECORD.
+_KEPT = 1 << 16
+_CHUNK = 1 << 20
 
 
 def read_package(path: Path) -> Package:
@@ -105,12 +111,12 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
-    if member.size <= _KEPT:
+    if member.size <= _KEPT or member.name.endswith(".dist-info/RECORD"):
         data = _read(tar, member)
         return Entry(hashlib.sha256(data).hexdigest(), len(data), data)
     digest, stream = hashlib.sha256(), tar.extractfile(member)
     assert stream is not None
-    while data := stream.read(_KEPT):
+    while data := stream.read(_CHUNK):
         digest.update(data)
     return Entry(digest.hexdigest(), member.size, None)
 
@@ -141,11 +147,21 @@ def _members(wheel: Path) -> dict[str, str]:
 
 
 def _specs(package: Package) -> Iterator[str]:
+    plain = package.index.get("schema_version", 1) < 3
     for spec in package.specs:
         try:
             MatchSpec(spec, strict=True, conditionals=True, extras=True)
+            if plain:
+                _parse_with_libmambapy(spec)
         except Exception as error:
             yield f"{spec} is no MatchSpec: {error}"
+
+
+def _parse_with_libmambapy(spec: str) -> None:
+    """A second opinion, where there is one; it does not know repodata v3."""
+    if libmambapy is not None:
+        # Until version 2 the class had no module of its own.
+        _ = libmambapy.specs.MatchSpec.parse(spec) if hasattr(libmambapy, "specs") else libmambapy.MatchSpec(spec)
 
 
 def _paths(package: Package) -> Iterator[str]:
@@ -195,7 +211,11 @@ def _unpadded(sha256: str) -> str:
 def _machine(package: Package, members: set[str], foreign: Iterable[str]) -> Iterator[str]:
     """Paths of this machine in what the bridge wrote; what it copied is as it was."""
     made = dict(package.info)
-    made |= {path: entry.content or b"" for path, entry in package.payload.items() if entry.sha256 not in members}
+    for path, entry in package.payload.items():
+        if entry.sha256 not in members:
+            if entry.content is None:
+                yield f"{path} is not a file of the wheel, and too large to be looked at"
+            made[path] = entry.content or b""
     licenses = {path for path in made if path.startswith("info/licenses/")}
     for path in sorted(made.keys() - licenses):
         for text in foreign:
