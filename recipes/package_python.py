@@ -89,7 +89,11 @@ def installed(interpreter: str) -> Installed:
     Raises:
         SystemExit: it is not one that can be packaged.
     """
-    answer = subprocess.run([interpreter, "-I", "-c", _QUESTION], check=True, capture_output=True, text=True).stdout
+    try:
+        command = [interpreter, "-I", "-c", _QUESTION]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"{interpreter} does not run") from error
     found: Mapping[str, Any] = json.loads(answer)
     prefix = Path(found["prefix"]).resolve()
     whole = found["implementation"] == "cpython" and found["system"] == "linux" and found["final"]

@@ -7,6 +7,7 @@ import os
 import platform
 import posixpath
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -16,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from rattler.exceptions import SolverError
 
 import bridge
 from benchmarks.wheels import read_list
+from tests.e2e.conftest import Run
 from tests.support.conda_clients import index_channel, installed, solved
 from tests.support.hostile_samples import METADATA, Sample
 from tests.support.pypi_downloads import cache_directory, downloaded
@@ -44,6 +47,8 @@ LACKING = {"blackd": "aiohttp"}
 MACHINE = {"__unix": "0", "__linux": "5.10", "__glibc": platform.libc_ver()[1], "__archspec": "1"}
 #: packages of the environment that were no wheels.
 COMPANIONS = {"python", "python_abi", "cpython", "python-gil", "_python_abi3_support"}
+#: files that `index` writes.
+INDEX = shutil.ignore_patterns("repodata*", "run_exports*", "shards", "simple")
 #: projects with requirements that are not the same everywhere, and what they require.
 CONDITIONAL = {
     *("attrs", "black", "click", "colorama", "mypy-extensions", "packaging", "pathspec", "platformdirs"),
@@ -322,6 +327,16 @@ def test_pip_is_content(environment_of_both_lengths: Environment) -> None:
     assert environment_of_both_lengths.python("-m", "pip", "check") == "No broken requirements found.\n"
 
 
+def test_uv_is_content_too(environment_of_both_lengths: Environment, uv: str, run: Run) -> None:
+    python = environment_of_both_lengths.prefix / "bin" / "python"
+    run(uv, "pip", "check", "--python", python)
+    listed = json.loads(run(uv, "pip", "list", "--python", python, "--format", "json"))
+    assert {each["name"]: each["version"] for each in listed} == {
+        **{wheel.name: wheel.version for wheel in LINUX},
+        "bridge-gui-demo": "1.0",
+    }
+
+
 def test_pip_leaves_alone_what_is_there(short: Environment) -> None:
     """A requirement that a converted package meets is met for pip: nothing is asked of any index."""
     output = short.python("-m", "pip", "install", "--no-index", "numpy>=2", "scipy", "pydantic", "zope.interface")
@@ -348,6 +363,28 @@ def test_no_file_knows_another_directory(short: Environment, channel: Path) -> N
     for path in listed:
         data = path.read_bytes() if path.is_file() else b""
         assert not [text for text in foreign if text in data], path
+
+
+def test_what_is_bound_to_no_python_works_with_another(channel: Path, tmp_path: Path) -> None:
+    """The same packages that Python 3.12 has, pure and abi3, in an environment with Python 3.13."""
+    found = [*sorted(Path.home().glob(".pyenv/versions/3.13.*/bin/python")), shutil.which("python3.13")]
+    runs = [each for each in found if each and not subprocess.call([each, "-c", "1"], stderr=subprocess.DEVNULL)]
+    if not runs:
+        pytest.skip("CPython 3.13 is not here")
+    other = tmp_path / "channel"
+    shutil.copytree(channel, other, copy_function=os.link, ignore=INDEX)
+    write_python(runs[0], other)
+    index_channel(other)
+    specs = ["python 3.13.*", "pip", "psutil", "pydantic", "requests", "rich", "ruff", "tqdm"]
+    with pytest.raises(SolverError, match="python"):
+        solved(other, specs, subdir="linux-64", virtual=MACHINE, cache=tmp_path / "gateway")
+    specs = [spec for spec in specs if not spec.startswith(("pydantic", "requests"))]
+    records = solved(other, specs, subdir="linux-64", virtual=MACHINE, cache=tmp_path / "gateway")
+    installed(records, tmp_path / "env", subdir="linux-64", cache=tmp_path / "packages")
+    environment = Environment(tmp_path / "env", {"PATH": os.defpath, "LC_ALL": "C.UTF-8"})
+    assert environment.python("-c", "import psutil, rich, tqdm; print(psutil.cpu_count() > 0)") == "True\n"
+    assert environment.python("-m", "pip", "check") == "No broken requirements found.\n"
+    assert environment.call(environment.prefix / "bin" / "ruff", "--version").returncode == 0
 
 
 @pytest.fixture(scope="session")
