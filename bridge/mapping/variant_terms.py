@@ -7,6 +7,7 @@ requires nothing. Of every other feature nobody on the conda side can say where 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 #: solvers take a build with a track feature only where no other of any version will do.
 UNCHECKED: Final = "variant_unchecked"
 _LEVELS: Final = {"v1": 1, "v2": 2, "v3": 3, "v4": 4}
+_CAPABILITY: Final = re.compile(r"[1-9][0-9]{1,2}")
 #: capabilities are written with one digit after the major.
 _LAST_MINOR: Final = 9
 _LAST_MAJOR: Final = NEWEST_DRIVER.major
@@ -204,7 +206,7 @@ class _Reader:
         known: set[str] = set()
         for value in values:
             code, _, kind = value.partition("_")
-            if not (code.isascii() and code.isdigit()) or str(int(code)) != code or len(code) < len("50"):
+            if not _CAPABILITY.fullmatch(code):
                 continue
             major, minor = divmod(int(code), 10)
             if OLDEST_GPU.major <= major <= _LAST_MAJOR and (kind == "real" or (kind == "virtual" and not minor)):

@@ -8,6 +8,7 @@ that matters, the release gets numbers of its own.
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -41,6 +42,9 @@ _MACHINES: Final = {
     "x86_64": ("linux-64", ("x86_64", "x86_64_v2", "x86_64_v3", "x86_64_v4")),
     "aarch64": ("linux-aarch64", ("aarch64", "armv8.1a", "armv8.2a", "armv8.3a", "armv8.4a")),
 }
+#: machines times properties; real releases have some thousands.
+_MOST: Final = 2_000_000
+_CAPABILITY: Final = re.compile(r"[1-9][0-9]{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,11 @@ def release_order(parts: Iterable[tuple[str, VariantMetadata]]) -> ReleaseOrder:
     metadata = merge(parts)
     filenames = {label: filename for filename, part in reversed(parts) for label in part.variants}
     offsets = {label: build_offset(metadata, label)[0] for label in metadata.variants}
-    found = _before(metadata)
+    machines = list(_machines(metadata))
+    if len(machines) * sum(map(len, metadata.variants.values())) > _MOST:
+        message = "the properties tell too many kinds of machines apart to try them all"
+        return ReleaseOrder(offsets, tuple(Loss(Code.VARIANT_ORDER, name, message) for name in filenames.values()))
+    found = _before(metadata, machines)
     wrong = [pair for pair in found if offsets[pair[0]] <= offsets[pair[1]]]
     if not wrong:
         return ReleaseOrder(offsets, ())
@@ -86,14 +94,14 @@ def release_order(parts: Iterable[tuple[str, VariantMetadata]]) -> ReleaseOrder:
     return ReleaseOrder(offsets, losses)
 
 
-def _before(metadata: VariantMetadata) -> dict[tuple[str, str], str]:
+def _before(metadata: VariantMetadata, machines: Iterable[Host]) -> dict[tuple[str, str], str]:
     """Pairs of labels of which the first comes right before the second on some machine -> that machine."""
     found: dict[tuple[str, str], str] = {}
     answering = ((namespace, provider_of(metadata, namespace)) for namespace in metadata.namespaces)
     providers = {namespace: provider for namespace, provider in answering if provider is not None}
     metadata = replace(metadata, providers=providers)
     known = {name for name, each in providers.items() if isinstance(each, PluginProvider) and is_ranked(name)}
-    for host in _machines(metadata):
+    for host in machines:
         features = [each for each in supported_features(host) if each.namespace in known]
         order = variant_order(metadata.variants, supported(metadata, features))
         for pair in pairwise(order):
@@ -127,7 +135,7 @@ def _capabilities(values: Iterable[str]) -> set[Release]:
     found: set[Release] = set()
     for value in values:
         code = value.partition("_")[0]
-        if code.isascii() and code.isdigit():
+        if _CAPABILITY.fullmatch(code):
             major, minor = divmod(int(code), 10)
             if OLDEST_GPU.major <= major <= NEWEST_DRIVER.major:
                 found |= {Release(major, 0), Release(major, minor)}

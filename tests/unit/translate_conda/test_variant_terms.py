@@ -265,6 +265,22 @@ def test_an_order_that_differs_from_machine_to_machine_is_told() -> None:
     assert "compute capability 12.1" in loss.detail
 
 
+def test_hostile_values_are_only_unknown() -> None:
+    values = [SM + value for value in ("9" * 5000 + "_real", "090_real", "9_real", "1000_real", "90_")]
+    assert said(values).track_features == (UNCHECKED,)
+    assert release_order([("a.whl", release("nvidia", {"label": values}))]).losses == ()
+
+
+def test_a_release_that_tells_too_many_machines_apart_is_not_tried() -> None:
+    sm = [SM + f"{code}_real" for code in range(50, 160)]
+    bounds = [NVIDIA + value for value in lower_bounds(NEWEST_DRIVER)]
+    metadata = release("nvidia", {"a": [*sm, *bounds], "null": []})
+    order = release_order([(f"{label}.whl", alone(metadata, label)) for label in metadata.variants])
+    assert {loss.subject for loss in order.losses} == {"a.whl", "null.whl"}
+    assert {loss.code for loss in order.losses} == {Code.VARIANT_ORDER}
+    assert order.offsets == {label: build_offset(metadata, label)[0] for label in metadata.variants}
+
+
 def test_wheels_that_contradict_each_other_have_no_order() -> None:
     one = release("nvidia x86_64", {"a": [LEVEL + "v3"]})
     other = release("x86_64 nvidia", {"b": [LEVEL + "v2"]})
