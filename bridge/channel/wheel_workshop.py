@@ -13,6 +13,7 @@ from bridge.formats.wheel.survey import survey_wheel
 from bridge.mapping.axes import load_axes
 from bridge.mapping.pypi_names import PypiNames
 from bridge.mapping.tables import load_tables
+from bridge.mapping.wheel_natives import essential_files
 from bridge.model.conda import CondaName, Subdir
 from bridge.model.conda_plan import CondaPlan
 from bridge.model.plan import Loss, Output
@@ -66,7 +67,7 @@ class WheelWorkshop:
             BridgeError: as `convert`.
         """
         with item.local(self._settings.limits) as path, open_wheel(path, limits=self._settings.limits) as wheel:
-            request = self._request(wheel)
+            request = self._request(wheel, quick=False)
             return request, plan_conda(request)
 
     def convert(self, item: Input, directory: Path) -> MadePackages:
@@ -77,20 +78,23 @@ class WheelWorkshop:
         """
         settings = self._settings
         with item.local(settings.limits) as path, open_wheel(path, limits=settings.limits) as wheel:
-            plans = plan_conda(self._request(wheel))
+            plans = plan_conda(self._request(wheel, quick=True))
             outputs = write_condas(plans, wheel, directory, level=settings.level, threads=settings.threads)
         packages = tuple(
             MadePackage(output, plan.subdir, plan.preference) for plan, output in zip(plans, outputs, strict=True)
         )
         return MadePackages(packages, tuple(dict.fromkeys(loss for plan in plans for loss in plan.losses)))
 
-    def _request(self, wheel: WheelFileReader) -> CondaRequest:
+    def _request(self, wheel: WheelFileReader, *, quick: bool) -> CondaRequest:
+        """What planning needs; `quick` leaves it to the writing to verify the rest of the wheel."""
+        metadata = wheel.metadata()
+        essential = essential_files([entry.path for entry in metadata.record], wheel.filename.tags)
         place = self._settings.packages.variants.get(wheel.subject)
         return CondaRequest(
             origin=wheel.origin(),
             filename=wheel.filename,
-            metadata=wheel.metadata(),
-            survey=survey_wheel(wheel),
+            metadata=metadata,
+            survey=survey_wheel(wheel, essential=essential, quick=quick),
             names=self._names,
             mappings=self._mappings,
             options=self._settings.packages.options,

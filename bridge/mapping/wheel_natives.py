@@ -6,10 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bridge.mapping.wheel_platforms import wheel_places
 from bridge.model.conda import Subdir
 from bridge.model.payload import Nature
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from packaging.tags import Tag
+
     from bridge.mapping.platforms import Floor
     from bridge.model.payload import ElfFacts, FileFacts, Survey
 
@@ -54,7 +59,7 @@ class NativeFile:
     glibc: Floor | None = None
     #: linked against musl.
     musl: bool = False
-    #: a program, and no library, as far as the format tells them apart.
+    #: a Windows program, and no library.
     program: bool = False
 
 
@@ -91,12 +96,34 @@ def natives_of(survey: Survey) -> Natives:
     Args:
         survey: one pass over the wheel; only what the first bytes of a file say counts.
     """
-    packages = {path.rpartition("/")[0] for path in survey.files if path.endswith((".py", ".pyi"))}
+    packages = _packages(survey.files)
     return Natives(
         tuple(
             _native(path, survey.files[path], packages) for path in survey.order if survey.files[path].nature in _NATIVE
         )
     )
+
+
+def essential_files(paths: Collection[str], tags: Iterable[Tag]) -> frozenset[str]:
+    """The files that `natives_of` must know whole, if they are binaries: the start of the others says enough.
+
+    Those are extension modules (which C library they are linked against), and all where a tag for Linux leaves the
+    lowest glibc open.
+
+    Args:
+        paths: names of all files of the wheel.
+        tags: those of its file name.
+    """
+    places = (place for tag in tags for place in wheel_places(tag.platform).places)
+    if any(place.floor is None and place.subdir.startswith("linux-") for place in places):
+        return frozenset(paths)
+    packages = _packages(paths)
+    return frozenset(path for path in paths if _extension(path, packages)[0])
+
+
+def _packages(paths: Iterable[str]) -> set[str]:
+    """The directories that Python imports from."""
+    return {path.rpartition("/")[0] for path in paths if path.endswith((".py", ".pyi"))}
 
 
 def _native(path: str, facts: FileFacts, packages: set[str]) -> NativeFile:
@@ -110,7 +137,7 @@ def _native(path: str, facts: FileFacts, packages: set[str]) -> NativeFile:
         abi=abi,
         glibc=None if elf is None else _glibc(elf),
         musl=elf is not None and any(name.startswith("libc.musl-") for name in elf.needed),
-        program=(facts.pe is not None and not facts.pe.dll) or (elf is not None and elf.interpreter is not None),
+        program=facts.pe is not None and not facts.pe.dll,
     )
 
 

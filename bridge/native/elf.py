@@ -15,6 +15,7 @@ from bridge.native.dynsym import imported
 from bridge.native.elfimage import DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, Image
 from bridge.native.manylinux import forbidden_symbols
 from bridge.native.symver import Versions, read_versions
+from bridge.native.view import View
 
 if TYPE_CHECKING:
     from bridge.native.view import Buffer
@@ -49,6 +50,20 @@ def read_elf(data: Buffer, *, subject: str | None = None) -> ElfFacts:
         defined_versions=versions.defined,
         forbidden_imports=_forbidden_imports(image, needed),
     )
+
+
+def read_elf_header(head: Buffer, *, subject: str | None = None) -> ElfFacts:
+    """What an ELF file is for: machine, word size and byte order alone.
+
+    Args:
+        head: at least the first 64 bytes of the file.
+        subject: the file's name, for messages.
+
+    Raises:
+        InvalidInput: CB124, the header is damaged.
+    """
+    form, header = elfimage.read_header(View(head, subject))
+    return ElfFacts(machine=header[1], bits=form.bits, little_endian=form.order == "<")
 
 
 def _forbidden_imports(image: Image, needed: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -97,11 +97,7 @@ def load(data: Buffer, *, subject: str | None = None) -> Image:
         InvalidInput: CB124, the file is damaged or made to mislead.
     """
     view = View(data, subject)
-    ident = view.read(0, 16, "ELF header")
-    if ident[:4] != MAGIC or ident[4] not in (1, 2) or ident[5] not in (1, 2):
-        raise view.error("ELF header", "is of no known class and byte order")
-    form = Form(32 if ident[4] == 1 else 64, "<" if ident[5] == 1 else ">")
-    header = view.unpack(form.struct("HHIIIIIHHH", "HHIQQQIHHH"), 16, "ELF header")
+    form, header = read_header(view)
     machine, phoff, entry_size, count = header[1], header[4], header[8], header[9]
 
     loads: list[Segment] = []
@@ -127,6 +123,19 @@ def load(data: Buffer, *, subject: str | None = None) -> Image:
         tags=tags,
         strings=_string_table(view, loads, tags) if entries else (0, 0),
     )
+
+
+def read_header(view: View) -> tuple[Form, tuple[int, ...]]:
+    """The form of an ELF file, and its header from e_type to e_phnum: in the first 64 bytes.
+
+    Raises:
+        InvalidInput: CB124.
+    """
+    ident = view.read(0, 16, "ELF header")
+    if ident[:4] != MAGIC or ident[4] not in (1, 2) or ident[5] not in (1, 2):
+        raise view.error("ELF header", "is of no known class and byte order")
+    form = Form(32 if ident[4] == 1 else 64, "<" if ident[5] == 1 else ">")
+    return form, view.unpack(form.struct("HHIIIIIHHH", "HHIQQQIHHH"), 16, "ELF header")
 
 
 def _program_headers(view: View, form: Form, phoff: int, entry_size: int, count: int) -> Iterator[tuple[int, Segment]]:

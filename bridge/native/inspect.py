@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bridge.model.payload import ElfFacts, MachOFacts, Nature, PeFacts
-from bridge.native import elfimage
-from bridge.native.elf import read_elf
+from bridge.native import elfimage, macho, pe
+from bridge.native.elf import read_elf, read_elf_header
 from bridge.native.macho import is_macho, read_macho
 from bridge.native.pe import has_pe_header, is_pe, read_pe
 
@@ -66,3 +66,33 @@ def inspect(data: Buffer, *, subject: str | None = None) -> Inspection:
             return Inspection(Nature.OTHER)
         case _:
             return Inspection(found)
+
+
+def glance_size(head: bytes) -> int | None:
+    """How many bytes from the start of a binary `glance` needs, or all where it has fewer; None: the whole file.
+
+    Args:
+        head: the first `HEAD_SIZE` bytes (all of a shorter file), of which `nature` says that it is a binary.
+    """
+    match nature(head):
+        case Nature.MACHO:
+            return macho.head_size(head)
+        case Nature.PE:
+            return pe.head_size(head)
+        case _:
+            return HEAD_SIZE
+
+
+def glance(start: Buffer, *, subject: str | None = None) -> Inspection:
+    """As `inspect`, by the start of a binary: complete for Mach-O and PE, of ELF what `read_elf_header` says.
+
+    Args:
+        start: as many bytes as `glance_size` asks for.
+        subject: the file's name, for messages.
+
+    Raises:
+        InvalidInput: CB124, the start is damaged or made to mislead.
+    """
+    if nature(bytes(start[:HEAD_SIZE])) is Nature.ELF:
+        return Inspection(Nature.ELF, elf=read_elf_header(start, subject=subject))
+    return inspect(start, subject=subject)

@@ -41,6 +41,9 @@ _PLATFORM_MACOS: Final = 1
 #: Python's own binaries have about 30; an application with 1,000 dylibs is known.
 _COMMAND_LIMIT: Final = 16 * 1024
 _COMMAND_BYTES: Final = 4 * 1024 * 1024
+#: of a thin file, less four reserved bytes of the wide form; and where it has the size of the load commands.
+_HEADER_SIZE: Final = 28
+_COMMANDS_SIZE_AT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,19 @@ def is_macho(head: bytes) -> bool:
     if head[:4] in THIN:
         return True
     return head[:4] in FAT and len(head) >= 8 and 0 < int.from_bytes(head[4:8], "big") <= SLICE_LIMIT
+
+
+def head_size(head: bytes) -> int | None:
+    """How many bytes from the start of a Mach-O file `read_macho` looks at; None for the whole of a fat one.
+
+    Args:
+        head: at least its first 28 bytes, or all of a shorter file.
+    """
+    if head[:4] not in THIN or len(head) < _HEADER_SIZE:
+        return None
+    bits, order = THIN[head[:4]]
+    (size,) = struct.unpack_from(order + "I", head, _COMMANDS_SIZE_AT)
+    return _HEADER_SIZE + (4 if bits == 64 else 0) + min(int(size), _COMMAND_BYTES)
 
 
 def read_macho(data: Buffer, *, subject: str | None = None) -> MachOFacts:

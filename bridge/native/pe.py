@@ -11,6 +11,7 @@ from bridge.native.view import Buffer, View
 MAGIC: Final = b"MZ"
 _SIGNATURE: Final = b"PE\0\0"
 _STUB_SIZE: Final = 64
+_HEADER: Final = struct.Struct("<HHIIIHH")
 #: e_lfanew; Windows itself wants the header near the start of the file.
 _HEADER_LIMIT: Final = 16 * 1024 * 1024
 _FILE_DLL: Final = 0x2000
@@ -37,6 +38,16 @@ def has_pe_header(data: Buffer) -> bool:
     return bytes(data[offset : offset + len(_SIGNATURE)]) == _SIGNATURE
 
 
+def head_size(head: bytes) -> int:
+    """How many bytes from the start of a PE file `read_pe` looks at.
+
+    Args:
+        head: what `is_pe` took for the start of one.
+    """
+    (offset,) = struct.unpack_from("<I", head, 60)
+    return int(offset) + len(_SIGNATURE) + _HEADER.size
+
+
 def read_pe(data: Buffer, *, subject: str | None = None) -> PeFacts:
     """Read the facts of a PE file.
 
@@ -51,5 +62,5 @@ def read_pe(data: Buffer, *, subject: str | None = None) -> PeFacts:
     if not has_pe_header(data):
         raise view.error("PE header", "is missing")
     (offset,) = view.unpack(struct.Struct("<I"), 60, "MS-DOS stub")
-    machine, _, _, _, _, _, flags = view.unpack(struct.Struct("<HHIIIHH"), offset + 4, "PE header")
+    machine, _, _, _, _, _, flags = view.unpack(_HEADER, offset + len(_SIGNATURE), "PE header")
     return PeFacts(machine=machine, dll=bool(flags & _FILE_DLL))

@@ -58,6 +58,12 @@ class MemberReader:
             raise ValueError("the member has not been read to its end")
         return self._digest.digest()
 
+    @property
+    def recorded(self) -> bytes | None:
+        """The SHA-256 that RECORD has, verified or not; None where it has another digest or none."""
+        entry = self._entry
+        return None if entry is None or self._other is not None else entry.digest
+
     def read(self, size: int = -1, /) -> bytes:
         """The next `size` bytes, fewer only at the end; all that are left where `size` is negative.
 

@@ -110,14 +110,18 @@ class WheelFileReader:
         Raises:
             InvalidInput: at the member concerned, `CB101`, damaged data; `CB122`, not what RECORD says.
         """
+        for member, reader in self.heads():
+            yield member, reader
+            reader.drain()
+
+    def heads(self) -> Iterator[tuple[Member, MemberReader]]:
+        """A pass as `members`, in which what is not asked for is neither read nor verified."""
         record = {entry.path: entry for entry in self._metadata.record}
         for name, member in self._archive.members.items():
-            if member.is_directory:
-                continue
-            reader = MemberReader(self._archive, member, record.get(name))
-            mode = _EXECUTABLE if member.executable else _PLAIN
-            yield Member(name, MemberKind.FILE, mode, reader.size), reader
-            reader.drain()
+            if not member.is_directory:
+                reader = MemberReader(self._archive, member, record.get(name))
+                mode = _EXECUTABLE if member.executable else _PLAIN
+                yield Member(name, MemberKind.FILE, mode, reader.size), reader
 
     def empty_directories(self) -> tuple[str, ...]:
         """Directories in the archive that hold no file, without final separator, sorted."""

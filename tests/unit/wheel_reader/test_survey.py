@@ -14,7 +14,7 @@ from bridge.formats.wheel.reader import open_wheel
 from bridge.formats.wheel.survey import survey_wheel
 from bridge.limits import Limits
 from bridge.model.payload import Nature
-from tests.support.hostile_samples import DATA, DIST_INFO, METADATA, Sample
+from tests.support.hostile_samples import DATA, DIST_INFO, METADATA, Sample, recorded
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "facts" / "golden"
 
@@ -95,6 +95,66 @@ def test_a_damaged_binary_names_the_member(tmp_path: Path) -> None:
     with open_wheel(sample.write(tmp_path)) as wheel, pytest.raises(InvalidInput) as caught:
         survey_wheel(wheel)
     assert (caught.value.code, caught.value.field) == (Code.BAD_BINARY, "demo/x.so")
+
+
+BROKEN = elf()[:32] + struct.pack("<Q", 64) + elf()[40:54] + struct.pack("<HHHHH", 1, 9, 64, 0, 0)
+THIN = struct.pack("<7I4x", 0xFEEDFACF, 0x0100000C, 0, 6, 1, 24, 0) + struct.pack("<6I", 0x32, 24, 1, 13 << 16, 0, 0)
+PROGRAM = b"MZ" + bytes(58) + struct.pack("<I", 200) + bytes(136) + b"PE\0\0" + struct.pack("<H18x", 0x8664)
+GLANCED = Sample(
+    payload={
+        "demo/lib.so": elf() + bytes(4000),
+        "demo/broken.so": BROKEN + bytes(4000),
+        "demo/lib.dylib": THIN + bytes(4000),
+        "demo/run.exe": PROGRAM + bytes(4000),
+        "demo/text": b"x" * 4000,
+    }
+)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_glance_finds_what_binaries_are_for(tmp_path: Path, quick: bool) -> None:
+    with open_wheel(GLANCED.write(tmp_path)) as wheel:
+        files = survey_wheel(wheel, essential=(), quick=quick).survey.files
+    for path, data in GLANCED.members().items():
+        assert files[path].sha256 == hashlib.sha256(data).digest()
+    machines = {path: facts.elf.machine for path, facts in files.items() if facts.elf is not None}
+    assert machines == {"demo/lib.so": 62, "demo/broken.so": 62}
+    macho, pe = files["demo/lib.dylib"].macho, files["demo/run.exe"].pe
+    assert macho is not None
+    assert (macho.architectures, macho.minimum_os) == (("arm64",), (13, 0))
+    assert pe is not None
+    assert (pe.machine, pe.dll) == (0x8664, False)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_essential_binaries_are_looked_into(tmp_path: Path, quick: bool) -> None:
+    with open_wheel(GLANCED.write(tmp_path)) as wheel, pytest.raises(InvalidInput) as caught:
+        survey_wheel(wheel, essential=("demo/broken.so",), quick=quick)
+    assert (caught.value.code, caught.value.field) == (Code.BAD_BINARY, "demo/broken.so")
+
+
+def test_a_glance_leaves_the_content_to_the_pass_that_follows(tmp_path: Path) -> None:
+    path = SAMPLE.write(tmp_path)
+    data = bytearray(path.read_bytes())
+    with open_wheel(path) as wheel:
+        end = wheel._archive.members["demo/data.txt"].end
+    data[end - 1] ^= 0xFF
+    path.write_bytes(data)
+    with open_wheel(path) as wheel:
+        survey_wheel(wheel, essential=(), quick=True)
+        with pytest.raises(InvalidInput):
+            list(wheel.members())
+
+
+def test_a_digest_that_record_lacks_is_computed(tmp_path: Path) -> None:
+    content = b"x" * 4000
+    sample = Sample(
+        payload={"demo/__init__.py": content},
+        record=lambda rows: [[rows[0][0], *recorded(content, "sha512")], *rows[1:]],
+    )
+    with open_wheel(sample.write(tmp_path)) as wheel:
+        facts = survey_wheel(wheel, essential=(), quick=True).survey.files["demo/__init__.py"]
+    assert facts.sha256 == hashlib.sha256(content).digest()
 
 
 def test_the_same_wheel_gives_the_same_facts(tmp_path: Path) -> None:
