@@ -18,7 +18,7 @@ from bridge.mapping.marker_ast import Comparison, Node, parse_marker
 from bridge.mapping.precedence import AllOf, AnyOf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 #: more than any project comes to; hostile extras can multiply.
 _MOST: Final = 5000
@@ -39,24 +39,27 @@ def expanded(requires: Sequence[Requirement], project: NormalizedName, *, subjec
     if not any(one.extras for one in own):
         return tuple(one for one in requires if one not in own)
     found = {str(one): one for one in requires}
+    conditional = _by_extra(requires)
     waiting = deque(own)
     while waiting:
         asking = waiting.popleft()
-        for requirement in list(found.values()):
-            for extra in sorted(asking.extras):
-                implied = _implied(requirement, asking, canonicalize_name(extra))
-                if implied is None or str(implied) in found:
-                    continue
-                found[str(implied)] = implied
-                if canonicalize_name(implied.name) == project:
-                    waiting.append(implied)
+        extras = sorted({canonicalize_name(extra) for extra in asking.extras})
+        # Of the stated ones only: what is implied and asks for more waits for its own turn.
+        candidates = [(each, extra) for extra in extras for each in conditional.get(extra, ())]
+        for (_, requirement, node), extra in sorted(candidates, key=lambda one: one[0][0]):
+            implied = _implied(requirement, node, asking, extra)
+            if implied is None or str(implied) in found:
+                continue
+            found[str(implied)] = implied
+            if canonicalize_name(implied.name) == project:
+                waiting.append(implied)
         if len(found) > _MOST:
             message = f"its extras ask for each other until there are more than {_MOST} requirements"
             raise InvalidInput(Code.BAD_METADATA, message, subject=subject, field="Requires-Dist")
     return tuple(one for one in found.values() if canonicalize_name(one.name) != project)
 
 
-def extras_named(node: Node) -> frozenset[str] | None:
+def extras_named(node: Node) -> frozenset[NormalizedName] | None:
     """The extras, normalised, that a marker tells from all others; None where that cannot be listed."""
     match node:
         case Comparison():
@@ -72,13 +75,19 @@ def _is_plain(one: Comparison) -> bool:
     return one.operator in ("==", "!=") and bool(one.literal)
 
 
-def _implied(requirement: Requirement, asking: Requirement, extra: NormalizedName) -> Requirement | None:
-    """The requirement under the condition of `asking`, as far as `extra` matters to it."""
-    if requirement.marker is None:
-        return None
-    node = parse_marker(requirement.marker)
-    if extra not in (extras_named(node) or ()):
-        return None
+def _by_extra(requires: Iterable[Requirement]) -> dict[NormalizedName, list[tuple[int, Requirement, Node]]]:
+    """By each extra that its marker names: place in the list, requirement, marker."""
+    found: dict[NormalizedName, list[tuple[int, Requirement, Node]]] = {}
+    for place, requirement in enumerate(requires):
+        if requirement.marker is not None:
+            node = parse_marker(requirement.marker)
+            for extra in sorted(extras_named(node) or ()):
+                found.setdefault(extra, []).append((place, requirement, node))
+    return found
+
+
+def _implied(requirement: Requirement, node: Node, asking: Requirement, extra: NormalizedName) -> Requirement | None:
+    """The requirement under the condition of `asking`, as far as `extra` matters to it; `node` is its own."""
     rest = _with_extra(node, extra)
     if rest is False:
         return None
