@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 
 from bridge.channel.convert import convert
+from bridge.channel.execute_conda import write_condas
 from bridge.channel.inspect import inspect
 from bridge.formats.wheel.edit import rewrite_wheel
+from bridge.formats.wheel.reader import open_wheel
 from bridge.formats.wheel.variant_edit import make_variant
+from bridge.model.conda import ArchiveFormat
 from bridge.model.plan import Layout, Outcome, Status
 from bridge.model.variant import Property, StaticProvider, VariantMetadata
+from bridge.translate.to_conda.plan import plan_conda
 from tests.support.conda_archives import Content, make_conda
+from tests.support.converted_wheels import request_of
 from tests.support.hostile_samples import Sample
 from tests.support.independent_looks import look_at_package
 from tests.support.odd_package import INFO, everything, text
@@ -296,3 +301,13 @@ def test_inspect_says_what_will_be_restored(tmp_path: Path) -> None:
     (described,) = document["packages"]
     assert (described["filename"], described["build_number"]) == ("demo-1.0-0.conda", 3)
     assert described["depends"] == PYTHON
+
+
+def test_the_archive_format_is_a_matter_of_choice(tmp_path: Path) -> None:
+    package = make_conda(tmp_path, files=everything(), index={"depends": PYTHON}, info=INFO, format=".tar.bz2")
+    path = converted(package, tmp_path / "wheels").outcome.outputs[0].path
+    with open_wheel(Path(path)) as wheel:
+        plans = plan_conda(request_of(wheel, format=ArchiveFormat.TAR_BZ2))
+        (output,) = write_condas(plans, wheel, tmp_path / "channel")
+    assert output.filename == package.name
+    assert_same(package, Path(output.path))
