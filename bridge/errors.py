@@ -145,6 +145,19 @@ class Code(Enum):
     ELSEWHERE = ("CB339", "packages-elsewhere", "remove base_url, or index the directory that holds the packages")
     VARIANT_IMPOSSIBLE = ("CB340", "variant-impossible", "mend the properties; no machine satisfies them together")
 
+    # --- CB4xx: findings about priorities ------------------------------------------------------------------------
+    # CB430-CB439: what a Python client's configuration cannot say as the policy does
+    SOURCE_ORDER = ("CB430", "source-order", "host the overlay index and compile for it, or give a resolution")
+    LOWER_SOURCE = ("CB431", "lower-source", "host the overlay index and compile for it, or claim the name")
+    SILENT_SOURCE = ("CB432", "silent-source", "check the sources before resolving, or install from a lock file")
+    CLAIM_NAMES = ("CB433", "claim-names", "list the names in use when compiling, or host the overlay index")
+    CLAIM_REACH = ("CB434", "claim-reach", "host the overlay index and compile for it, or give a resolution")
+    AGE_UNSAYABLE = ("CB435", "age-unsayable", "host the overlay index and compile for it; it holds no young files")
+    MIRROR_UNSAYABLE = ("CB436", "mirror-unsayable", "put the mirror into the client's place by hand, for all users")
+    CREDENTIALS_ELSEWHERE = ("CB437", "credentials-elsewhere", "give the credentials in the way that is named")
+    VARIANT_UNSAYABLE = ("CB438", "variant-unsayable", "host the overlay index and compile for it")
+    ATTESTATION_UNCHECKED = ("CB439", "attestation-unchecked", "verify the files when the overlay index is made")
+
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number
         self.slug = slug
