@@ -117,3 +117,15 @@ def test_what_is_there_stays_and_what_differs_is_asked_for(tmp_path: Path, monke
     assert fetch([here, other], tmp_path) == [other]
     assert set(asked) == {"other"}
     assert (tmp_path / here.filename).read_bytes() == b"here"
+
+
+def test_the_page_is_about_this_list_and_holds_what_was_promised() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "coverage-wheels.md").read_text()
+    assert f"What became of {len(WHEELS)} real wheels" in page
+    assert "Problems: none." in page
+    shares = re.findall(r"^\| (\d) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", page, re.MULTILINE)
+    assert [schema for schema, *_ in shares] == ["1", "3"]
+    for _, *counts in shares:
+        converted, *_, internal = map(int, counts)
+        assert (sum(map(int, counts)), internal) == (len(WHEELS), 0)
+        assert converted >= 0.97 * len(WHEELS)
