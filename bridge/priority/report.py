@@ -124,8 +124,8 @@ class FileFormat(Enum):
 class CompiledFile:
     """A file, or a part of one, for one client.
 
-    Where `standalone`, `text` is the whole file, its header included. Otherwise it is a document of its own in `format`,
-    without a header, that belongs into a marked block of a file that may have other content.
+    Where `standalone`, `text` is the whole file, its header included. Otherwise it is a document of its own in
+    `format`, without a header, that belongs into a marked block of a file that may have other content.
     """
 
     #: relative to the directory of the project.
