@@ -116,7 +116,7 @@ class Code(Enum):
     UNSOLVABLE = ("CB307", "unsolvable", "give every channel that the package's dependencies come from")
     STRICT = ("CB308", "strict", "run without --strict to accept the loss")
     COLLISION = ("CB309", "collision", "use another layout, or rename the file: names must be distinct everywhere")
-    PLATFORM = ("CB310", "platform", "none; no wheel platform tag exists for it")
+    PLATFORM = ("CB310", "platform", "none; the other side has no word for this platform")
     PYTHON_TAG = ("CB311", "python-tag", "none; the Python that the package is for cannot be said in a tag")
     REPLACES_PYTHON = ("CB312", "replaces-python", "rebuild the package without this program")
     SEVERAL_PROJECTS = ("CB313", "several-projects", "split the package; a wheel holds one project")
