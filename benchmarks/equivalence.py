@@ -302,10 +302,10 @@ Machines: {machines}. Linux in every combination of CUDA driver (none, 11.8, 12.
 (unknown, 7.5, 8.0, 9.0, 12.0), x86-64 level (1 to 4) and glibc (2.17, 2.28, 2.39); some of macOS, Windows and Linux on
 Arm.
 
-*The way back*: the sample families as packages are converted to wheels, and these wheels to a channel again; what the solver
-takes of that channel is held against what a client takes of the wheels. *Variant wheels of other builders* are packages
-with the requirements and numbers that [their properties become](variants.md), on other machines (8 drivers, 9 GPUs, 5
-processors), against the order of the wheels.
+*The way back*: the sample families as packages are converted to wheels, and these wheels to a channel again; what the
+solver takes of that channel is held against what a client takes of the wheels. *Variant wheels of other builders* are
+packages with the requirements and numbers that [their properties become](variants.md), on other machines (8 drivers, 9
+GPUs, 5 processors), against the order of the wheels.
 
 ## What cannot be the same
 

@@ -188,8 +188,13 @@ def settings_for(
         limits=limits,
         threads=jobs if len(expanded) == 1 else 1,
         names=seen.names,
-        packages=replace(packages or PackageSettings(), projects=seen.projects, variants=seen.variants),
+        packages=_completed(packages or PackageSettings(), seen, reserved_prefix),
     )
+
+
+def _completed(packages: PackageSettings, seen: Seen, reserved_prefix: str) -> PackageSettings:
+    options = replace(packages.options, reserved_prefix=reserved_prefix)
+    return replace(packages, options=options, projects=seen.projects, variants=seen.variants)
 
 
 def _default_layout(texts: Sequence[str]) -> Layout:
