@@ -157,6 +157,15 @@ class Code(Enum):
     CREDENTIALS_ELSEWHERE = ("CB437", "credentials-elsewhere", "give the credentials in the way that is named")
     VARIANT_UNSAYABLE = ("CB438", "variant-unsayable", "host the overlay index and compile for it")
     ATTESTATION_UNCHECKED = ("CB439", "attestation-unchecked", "verify the files when the overlay index is made")
+    # CB450-CB459: what is wrong with a policy file
+    POLICY_SYNTAX = ("CB450", "policy-syntax", "mend the line; a policy file is TOML in UTF-8")
+    POLICY_VERSION = ("CB451", "policy-version", 'write schema = "bridge-policy/1", or update the bridge')
+    POLICY_KEY = ("CB452", "policy-key", "mend the key; docs/policy.md lists them all")
+    POLICY_VALUE = ("CB453", "policy-value", "write a value of the kind that the message names")
+    POLICY_SOURCE = ("CB454", "policy-source", "define the source, and name every one but mirrors in order")
+    POLICY_URL = ("CB455", "policy-url", "write the plain address; secrets go to the environment, netrc or a keyring")
+    POLICY_NAME = ("CB456", "policy-name", "mend the name, or say which of the two is meant")
+    POLICY_TIE = ("CB457", "policy-tie", "remove one of the two, or make one of them more specific")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number
