@@ -149,6 +149,8 @@ class NameIdentities:
 
     #: conda name -> projects; empty where the package is no project, whatever a project of that name is.
     projects: Mapping[CondaName, tuple[NormalizedName, ...]] = field(default_factory=dict)
+    #: of the policy file, counted from 1, for messages.
+    lines: Mapping[CondaName, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
