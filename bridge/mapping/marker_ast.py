@@ -19,6 +19,8 @@ _TOKEN: Final = re.compile(
     r"(?P<operator>===|==|!=|~=|<=|>=|<|>|not\s+in\b|in\b)\s*(?P<right>\"[^\"]*\"|'[^']*'|[a-z_]+))"
     r"|(?P<word>and|or)\b)\s*"
 )
+#: comparisons, operators and parentheses; the longest marker of a known project has 11.
+_MOST_TOKENS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def parse_marker(marker: Marker) -> Node:
     """The tree of a marker that `packaging` has read; it is taken from the marker's normal spelling.
 
     Raises:
-        InvalidInput: CB111, it is nested deeper than people write.
+        InvalidInput: CB111, it is nested deeper or longer than people write.
     """
     return _parse(str(marker))
 
@@ -68,6 +70,8 @@ def _tokens(text: str) -> list[str | Comparison]:
             raise _malformed(f"marker {text!r} cannot be read from {text[position:]!r} on")
         tokens.append(_comparison(match) if match["comparison"] else match["punctuation"] or match["word"])
         position = match.end()
+        if len(tokens) > _MOST_TOKENS:
+            raise _malformed(f"marker has more than {_MOST_TOKENS} comparisons, operators and parentheses")
     return tokens
 
 

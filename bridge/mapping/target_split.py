@@ -38,6 +38,8 @@ _NAMED: Final = (
 )
 #: no minor version of Python has had so many.
 _MOST_PATCHES: Final = 40
+#: different sets of Pythons in one wheel's markers; known projects have some ten, and each is held against each.
+_MOST_EDGES: Final = 128
 #: how a patch release comes about.
 _STAGES: Final = (".dev0", "a1", "b1", "rc1", "")
 _BEFORE: Final = exact_range("<2.7.dev0")
@@ -130,7 +132,11 @@ def cut(
     Raises:
         Unrepresentable: CB328.
     """
-    pieces, atoms = _pieces(target, dict.fromkeys(one for row in found for one in row.ranges))
+    edges = dict.fromkeys(one for row in found for one in row.ranges)
+    if len(edges) > _MOST_EDGES:
+        message = f"its requirements hold for {len(edges)} different sets of Pythons; {_MOST_EDGES} are allowed"
+        raise Unrepresentable(Code.TOO_MANY_PACKAGES, message, subject=subject, field="Requires-Dist")
+    pieces, atoms = _pieces(target, edges)
     effects = {}
     for row in found:
         known = {atom: effect([not one.is_disjoint(atom) for one in row.ranges]) for atom in dict.fromkeys(atoms)}

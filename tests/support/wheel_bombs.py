@@ -72,6 +72,29 @@ def large_but_sound() -> Sample:
     return Sample(payload={"demo/large": block * 250}, method=zipfile.ZIP_STORED)
 
 
+def requiring(*requirements: str) -> Sample:
+    return Sample(metadata=METADATA + "".join(f"Requires-Dist: {one}\n" for one in requirements).encode())
+
+
+def extras_in_a_circle() -> Sample:
+    circle = [f'demo[e{(number + 1) % 70}]; extra == "e{number}"' for number in range(70)]
+    sample = requiring(*circle)
+    sample.metadata = (sample.metadata or b"") + b"".join(b"Provides-Extra: e%d\n" % number for number in range(70))
+    return sample
+
+
+def many_pythons() -> Sample:
+    return requiring(
+        *(f'rich; python_full_version == "3.{minor}.{patch}"' for minor in range(3, 15) for patch in range(0, 400, 2))
+    )
+
+
+def long_marker() -> Sample:
+    return requiring(
+        "rich; " + " or ".join(f'python_full_version == "3.{number % 12}.{number}"' for number in range(20_000))
+    )
+
+
 #: bomb -> (wheel, code of the reader's refusal; None where it is read within bounds).
 BOMBS: dict[str, tuple[Callable[[], Sample], Code | None]] = {
     "zeros": (zeros, Code.LIMIT),
@@ -88,4 +111,7 @@ BOMBS: dict[str, tuple[Callable[[], Sample], Code | None]] = {
     "most tags": (most_tags, Code.IDENTITY),
     "entry points": (entry_points, None),
     "large but sound": (large_but_sound, None),
+    "extras in a circle": (extras_in_a_circle, None),
+    "many Pythons": (many_pythons, None),
+    "long marker": (long_marker, None),
 }

@@ -296,7 +296,7 @@ import bridge
 bridge.convert([], sys.argv[2])
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[3]),) * 2)
-resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
 (outcome,) = bridge.convert([sys.argv[1]], sys.argv[2]).outcomes
 print(json.dumps([outcome.status.value, outcome.code and outcome.code.number, outcome.message]))
 """
