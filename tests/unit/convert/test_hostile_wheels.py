@@ -439,3 +439,13 @@ def test_a_past_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     outcome = convert_one(sample.write(tmp_path), tmp_path / "out")
     assert (outcome.status, outcome.code) == (Status.UNREPRESENTABLE, Code.RESTORE_CHANGED), outcome.message
     assert left(tmp_path) == [FILENAME, "out"]
+
+
+def test_what_installers_write_is_not_taken_from_the_wheel(tmp_path: Path) -> None:
+    sample = Sample(info={"INSTALLER": b"pip\n", "REQUESTED": b"", "direct_url.json": b'{"url": "file:///etc"}'})
+    outcome = convert_one(sample.write(tmp_path), tmp_path / "out")
+    with open_artifact(Path(outcome.outputs[0].path)) as artifact:
+        written = {entry.path.rpartition("/")[2]: entry.sha256 for entry in artifact.metadata().paths}
+    assert not {"REQUESTED", "direct_url.json"} & written.keys()
+    assert written["INSTALLER"] == hashlib.sha256(b"conda\n").hexdigest()
+    assert [loss.code for loss in outcome.losses] == [Code.REGENERATED] * 3
