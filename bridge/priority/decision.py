@@ -68,7 +68,7 @@ class Reason(Enum):
     NO_FACE = "has no address in this ecosystem"
     ABSENT = "does not have the name"
     NO_VERSION = "has no version that will do"
-    LOWER = "comes after the one that decides"
+    LOWER = "is not the one that decides"
     OLDER = "has no better version than the one that is taken"
     UNREACHABLE = "does not answer"
 
@@ -202,7 +202,8 @@ class Decider:
             groups.append((None, ()))
         answer: Decision | None = None
         for when, group in reversed(groups):
-            answer = replace(self._answer(own, ecosystem, group, knows), when=when, otherwise=answer)
+            one = self._answer(own, ecosystem, group, knows)
+            answer = one if when is None else replace(one, when=when, otherwise=answer)
         assert answer is not None  # noqa: S101 - there is at least one group
         return answer
 
@@ -222,12 +223,18 @@ class Decider:
         else:
             allowed = [source for source in faces if not source.claimed_only]
             reasons.update((source.name, Reason.CLAIMED_ONLY) for source in faces if source.claimed_only)
-        chosen = _Search(self.policy, name, ecosystem, self._mirrors, knows).run(allowed, reasons)
-        return replace(
-            chosen,
-            claims=matches,
+        found = _Search(self.policy.semantics, ecosystem, self._mirrors, knows).run(allowed, reasons)
+        return Decision(
+            name,
+            ecosystem,
+            found.outcome,
+            found.source,
+            found.via,
+            found.version,
+            matches,
             allowed=tuple(source.name for source in allowed),
             refused=tuple(Refusal(source, reasons[source]) for source in self.policy.order if source in reasons),
+            severity=self.policy.on_unreachable if found.outcome is Outcome.UNREACHABLE else None,
         )
 
     def _other_names(self, name: CondaName | NormalizedName, ecosystem: Ecosystem) -> Iterable[NormalizedName]:
@@ -256,19 +263,27 @@ def _united(group: Sequence[ClaimMatch]) -> tuple[ClaimMatch, ...]:
     return (group[0],) if same else tuple(group)
 
 
-@dataclass(slots=True)
-class _Search:
-    """One walk over the sources that may provide a name; `reasons` of `run` grows."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a search ended."""
 
-    policy: Policy
-    name: NormalizedName
+    outcome: Outcome
+    source: SourceName | None = None
+    via: SourceName | None = None
+    version: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The walk over the sources that may provide a name."""
+
+    semantics: Semantics
     ecosystem: Ecosystem
     mirrors: Mapping[SourceName, Sequence[Source]]
     knows: Knows
 
-    def run(self, allowed: Sequence[Source], reasons: dict[SourceName, Reason]) -> Decision:
-        best_match = self.policy.semantics is Semantics.BEST_MATCH
-        strict = self.policy.semantics is Semantics.STRICT
+    def run(self, allowed: Sequence[Source], reasons: dict[SourceName, Reason]) -> _Found:
+        """Where the name comes from; `reasons` gets why it does not come from the others."""
         found: list[tuple[Source, SourceName | None, Availability]] = []
         known = False
         for position, source in enumerate(allowed):
@@ -277,25 +292,27 @@ class _Search:
                 reasons[source.name] = Reason.ABSENT
                 continue
             if answer.presence is Presence.UNREACHABLE:
-                reasons.update((lower.name, Reason.LOWER) for lower in allowed[position + 1 :])
+                reasons.update(
+                    (other.name, Reason.LOWER) for other in (*allowed[position:], *(one for one, *_ in found))
+                )
                 reasons[source.name] = Reason.UNREACHABLE
-                return self._decision(Outcome.UNREACHABLE, source.name)
+                return _Found(Outcome.UNREACHABLE, source.name)
             known = True
-            if answer.versions == () and not strict:
+            if answer.versions == () and self.semantics is not Semantics.STRICT:
                 reasons[source.name] = Reason.NO_VERSION
                 continue
             found.append((source, via, answer))
-            if not best_match:
+            if self.semantics is not Semantics.BEST_MATCH:
                 reasons.update((lower.name, Reason.LOWER) for lower in allowed[position + 1 :])
                 break
         if not found:
-            return self._decision(Outcome.UNSATISFIABLE if known else Outcome.ABSENT, None)
+            return _Found(Outcome.UNSATISFIABLE if known else Outcome.ABSENT)
         source, via, answer = _best(found)
         reasons.update((other.name, Reason.OLDER) for other, _, _ in found if other is not source)
         if answer.versions == ():
             reasons[source.name] = Reason.NO_VERSION
-            return self._decision(Outcome.UNSATISFIABLE, source.name)
-        return self._decision(Outcome.PROVIDED, source.name, via, max(answer.versions) if answer.versions else None)
+            return _Found(Outcome.UNSATISFIABLE, source.name)
+        return _Found(Outcome.PROVIDED, source.name, via, max(answer.versions) if answer.versions else None)
 
     def _ask(self, source: Source) -> tuple[Availability, SourceName | None]:
         """What a source has. A mirror answers for one that is down, but only that it has the name: it may lag."""
@@ -307,12 +324,6 @@ class _Search:
                     if other.presence is Presence.KNOWN:
                         return other, mirror.name
         return answer, None
-
-    def _decision(
-        self, outcome: Outcome, source: SourceName | None, via: SourceName | None = None, version: Any = None
-    ) -> Decision:
-        severity = self.policy.on_unreachable if outcome is Outcome.UNREACHABLE else None
-        return Decision(self.name, self.ecosystem, outcome, source, via, version, severity=severity)
 
 
 def _best(
