@@ -157,6 +157,17 @@ class Code(Enum):
     CREDENTIALS_ELSEWHERE = ("CB437", "credentials-elsewhere", "give the credentials in the way that is named")
     VARIANT_UNSAYABLE = ("CB438", "variant-unsayable", "host the overlay index and compile for it")
     ATTESTATION_UNCHECKED = ("CB439", "attestation-unchecked", "verify the files when the overlay index is made")
+    # CB440-CB449: files of users that are edited, and what a conda client's configuration cannot say
+    BLOCK_CONFLICT = ("CB440", "block-conflict", "take the key out of the file; what the policy says goes there")
+    BLOCK_DAMAGED = ("CB441", "block-damaged", "put the markers back, or take the whole block out, and compile again")
+    EDITED_FILE = ("CB442", "edited-file", "mend the file; the program that it is for cannot read it either")
+    DRIFT = ("CB443", "compiled-drift", "compile again, and make changes in the policy, not in what is made of it")
+    BOUNDED_ROOT = ("CB444", "bounded-root", "host the overlay channels and compile for them, or pin the channel")
+    CHANNEL_CLAIM = ("CB445", "channel-claim", "host the overlay channels and compile for them")
+    HIDDEN_OWNER = ("CB446", "hidden-owner", "host the overlay channels and compile for them, or put the owner first")
+    CLAIMED_ONLY = ("CB447", "claimed-only-channel", "host the overlay channels and compile for them")
+    CHANNEL_RELATIONS = ("CB448", "channel-relations", "host the overlay channels, or switch channel relations off")
+    CHANNEL_SETTING = ("CB449", "channel-setting", "host the overlay channels, or do by hand what the report names")
     # CB450-CB459: what is wrong with a policy file
     POLICY_SYNTAX = ("CB450", "policy-syntax", "mend the line; a policy file is TOML in UTF-8")
     POLICY_VERSION = ("CB451", "policy-version", 'write schema = "bridge-policy/1", or update the bridge')
