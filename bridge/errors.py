@@ -153,10 +153,10 @@ class Code(Enum):
     CLAIM_NAMES = ("CB433", "claim-names", "list the names in use when compiling, or host the overlay index")
     CLAIM_REACH = ("CB434", "claim-reach", "host the overlay index and compile for it, or give a resolution")
     AGE_UNSAYABLE = ("CB435", "age-unsayable", "host the overlay index and compile for it; it holds no young files")
-    MIRROR_UNSAYABLE = ("CB436", "mirror-unsayable", "put the mirror into the client's place by hand, for all users")
+    RESOLUTION_REFUSED = ("CB436", "resolution-refused", "resolve again under the policy, without secrets in addresses")
     CREDENTIALS_ELSEWHERE = ("CB437", "credentials-elsewhere", "give the credentials in the way that is named")
     VARIANT_UNSAYABLE = ("CB438", "variant-unsayable", "host the overlay index and compile for it")
-    ATTESTATION_UNCHECKED = ("CB439", "attestation-unchecked", "verify the files when the overlay index is made")
+    SOURCE_UNSAYABLE = ("CB439", "source-unsayable", "do by hand what the report names, or host the overlay index")
     # CB440-CB449: files of users that are edited, and what a conda client's configuration cannot say
     BLOCK_CONFLICT = ("CB440", "block-conflict", "take the key out of the file; what the policy says goes there")
     BLOCK_DAMAGED = ("CB441", "block-damaged", "put the markers back, or take the whole block out, and compile again")

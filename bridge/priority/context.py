@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from bridge.model.conda import CondaName
+from bridge.priority.identity import Identities
 from bridge.priority.policy import SourceName
 
 
@@ -68,10 +69,13 @@ class CompileContext:
     """What the compilers know besides the policy; everything is optional."""
 
     overlays: OverlayUrls = field(default_factory=OverlayUrls)
-    #: Python projects in the graph of the project, direct or not; the claimed ones are pinned by name.
-    projects: tuple[NormalizedName, ...] = ()
+    #: all Python projects in the graph of the project, direct or not, of which the claimed ones are pinned by name;
+    #: None where the graph is not known, and then all names are pinned that a claim names in full.
+    projects: tuple[NormalizedName, ...] | None = None
     #: the same for conda packages.
-    packages: tuple[CondaName, ...] = ()
+    packages: tuple[CondaName, ...] | None = None
+    #: what packages are called in the other ecosystem; None for what the policy says alone.
+    names: Identities | None = None
     #: conda subdirs that the project is for: `linux-64`.
     subdirs: tuple[str, ...] = ()
     #: path relative to the project -> content, of the files that exist and may be written to.
