@@ -177,6 +177,17 @@ class Code(Enum):
     POLICY_URL = ("CB455", "policy-url", "write the plain address; secrets go to the environment, netrc or a keyring")
     POLICY_NAME = ("CB456", "policy-name", "mend the name, or say which of the two is meant")
     POLICY_TIE = ("CB457", "policy-tie", "remove one of the two, or make one of them more specific")
+    # CB460-CB469: filtered overlays
+    OVERLAY_SOURCE = ("CB460", "overlay-source", "check the source and the connection, then refresh")
+    OVERLAY_ADDRESS = ("CB461", "overlay-address", "ask the owner of the source why its files lie elsewhere")
+    OVERLAY_HASH = ("CB462", "overlay-hash", "use a source that states sha256 for its files")
+    OVERLAY_CHANGED = ("CB463", "overlay-changed", "find out who replaced the file, then accept its new sha256 or not")
+    OVERLAY_GONE = ("CB464", "overlay-gone", "none needed where the owner withdrew the file; lock files may name it")
+    OVERLAY_ENTRY = ("CB465", "overlay-entry", "none needed; the entry is left out, as no client should use it")
+    OVERLAY_AGE = ("CB466", "overlay-age", "use a source that states times, or take min-age out of the policy")
+    OVERLAY_DROPPED = ("CB467", "overlay-dropped", "none needed; what the source said does not reach any client")
+    OVERLAY_UNSAID = ("CB468", "overlay-unsaid", "do what the message says; the overlay holds less than it could")
+    OVERLAY_INTEGRITY = ("CB469", "overlay-integrity", "make the overlay again, and let nothing else write to it")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number

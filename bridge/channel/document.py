@@ -47,8 +47,17 @@ def read_document(location: Location, subdir: str) -> Mapping[str, Any] | None:
             except OSError as error:
                 raise InvalidInput(Code.SOURCE, f"cannot read: {error.strerror}", subject=subject) from error
         if data is not None:
-            return _parse(_expand(data, subject) if name.endswith(".zst") else data, subject)
+            return parse_repodata(data, subject, compressed=name.endswith(".zst"))
     return None
+
+
+def parse_repodata(data: bytes, subject: str, *, compressed: bool) -> Mapping[str, Any]:
+    """Read the bytes of a document, compressed with zstd or not; `{}` for an empty one.
+
+    Raises:
+        InvalidInput: too large (`CB109`), damaged (`CB101`), or not an unambiguous JSON object (`CB111`).
+    """
+    return _parse(_expand(data, subject) if compressed else data, subject)
 
 
 def _expand(data: bytes, subject: str) -> bytes:

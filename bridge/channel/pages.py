@@ -39,8 +39,8 @@ _POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-ur
 
 def root_html(projects: Sequence[Project], *, title: str) -> bytes:
     """The page of all projects (PEP 503)."""
-    rows = [f'<li><a href="{_link(project.name)}/">{_text(project.name)}</a></li>' for project in projects]
-    return _page(title, ["<ul>", *rows, "</ul>"])
+    rows = [f'<li><a href="{_link(project.name)}/">{html_text(project.name)}</a></li>' for project in projects]
+    return html_page(title, ["<ul>", *rows, "</ul>"])
 
 
 def root_json(projects: Sequence[Project]) -> bytes:
@@ -50,9 +50,9 @@ def root_json(projects: Sequence[Project]) -> bytes:
 
 def project_html(project: Project) -> bytes:
     """The page of one project's files (PEP 503, PEP 592, PEP 714)."""
-    summary = [f"<p>{_text(project.summary)}</p>"] if project.summary else []
+    summary = [f"<p>{html_text(project.summary)}</p>"] if project.summary else []
     head = "<tr><th>File</th><th>Version</th><th>Python</th><th>Size</th><th>SHA-256</th></tr>"
-    return _page(
+    return html_page(
         str(project.name),
         [
             *summary,
@@ -81,16 +81,16 @@ def _row(file: ListedFile) -> str:
     attributes = [f'href="{_href(file)}#sha256={file.sha256}"']
     requires = "" if file.requires_python is None else str(file.requires_python)
     if requires:
-        attributes.append(f'data-requires-python="{_text(requires)}"')
+        attributes.append(f'data-requires-python="{html_text(requires)}"')
     if file.metadata_sha256 is not None:
         attributes.append(f'data-core-metadata="sha256={file.metadata_sha256}"')
     if file.yanked is not None:
-        attributes.append(f'data-yanked="{_text(file.yanked)}"')
+        attributes.append(f'data-yanked="{html_text(file.yanked)}"')
     mark = "" if file.yanked is None else ' class="yanked"'
-    reason = f"<br>yanked: {_text(file.yanked)}" if file.yanked else ""
+    reason = f"<br>yanked: {html_text(file.yanked)}" if file.yanked else ""
     return (
-        f"<tr{mark}><td><a {' '.join(attributes)}>{_text(file.filename)}</a>{reason}</td>"
-        f"<td>{_text(str(file.version))}</td><td>{_text(requires)}</td>"
+        f"<tr{mark}><td><a {' '.join(attributes)}>{html_text(file.filename)}</a>{reason}</td>"
+        f"<td>{html_text(str(file.version))}</td><td>{html_text(requires)}</td>"
         f'<td class="size">{_size(file.size)}</td><td><code>{file.sha256}</code></td></tr>'
     )
 
@@ -111,20 +111,21 @@ def _file_object(file: ListedFile) -> dict[str, Any]:
     return document
 
 
-def _page(title: str, body: Sequence[str]) -> bytes:
+def html_page(title: str, body: Sequence[str]) -> bytes:
+    """A page that runs no script; `body` is HTML, `title` is text."""
     lines = [
         "<!DOCTYPE html>",
         '<html lang="en">',
         "<head>",
         '<meta charset="utf-8">',
         f'<meta name="pypi:repository-version" content="{API_VERSION}">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_text(_POLICY)}">',
+        f'<meta http-equiv="Content-Security-Policy" content="{html_text(_POLICY)}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_text(title)}</title>",
+        f"<title>{html_text(title)}</title>",
         f"<style>{_STYLE}</style>",
         "</head>",
         "<body>",
-        f"<h1>{_text(title)}</h1>",
+        f"<h1>{html_text(title)}</h1>",
         *body,
         "</body>",
         "</html>",
@@ -147,7 +148,8 @@ def _link(part: str) -> str:
     return quote(part, safe="")
 
 
-def _text(text: str) -> str:
+def html_text(text: str) -> str:
+    """Text that is safe between tags and in quoted attributes."""
     return escape(text, quote=True)
 
 

@@ -43,8 +43,9 @@ def shards(document: Mapping[str, Any]) -> tuple[bytes, dict[str, bytes]]:
         digest = hashlib.sha256(content)
         files[digest.hexdigest()] = content
         index[name] = digest.digest()
-    # `base_url` and `shards_base_url` are relative to the index itself.
-    info = {**document["info"], "base_url": "", "shards_base_url": f"./{DIRECTORY}/"}
+    # What is relative here is relative to the index itself.
+    base = document["info"].get("base_url", "")
+    info = {**document["info"], "base_url": base, "shards_base_url": f"./{DIRECTORY}/"}
     return _pack({"version": 1, "info": info, "shards": index}), files
 
 

@@ -19,7 +19,7 @@ from bridge.formats.conda.identifiers import printable
 from bridge.formats.conda.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from email.message import Message
 
 _SCHEMES: Final = ("http", "https", "file")
@@ -27,6 +27,7 @@ _TIMEOUT: Final = 60.0
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _PARTIAL: Final = 206
 _ABSENT: Final = frozenset({404, 410})
+_UNCHANGED: Final = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,12 @@ class Address:
 class Response:
     """A reply whose body has not been read."""
 
-    def __init__(self, body: IO[bytes], headers: Message, address: Address, *, partial: bool) -> None:
+    def __init__(self, body: IO[bytes], headers: Message, address: Address, *, partial: bool, url: str = "") -> None:
         self._body = body
         self._address = address
+        self.headers = headers
+        #: where it came from in the end, after redirects.
+        self.url = url or address.url
         self.first: int | None = None
         self.total: int | None = None
         length = headers.get("Content-Length", "")
@@ -124,6 +128,10 @@ class Absent(InvalidInput):
     """The server says that there is no such file (404, 410)."""
 
 
+class Unchanged(InvalidInput):
+    """The server says that the file is still the one that was asked about (304)."""
+
+
 class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects, to another host too (package hosts hand out addresses of their CDN), but never away from
     https, never from outside to an address inside, and never with the credentials of another host (class 16: SSRF).
@@ -173,14 +181,27 @@ def _split_credentials(url: str) -> tuple[str, str | None]:
 
 
 @contextmanager
-def request(address: Address, *, ranges: str | None = None) -> Iterator[Response]:
+def request(
+    address: Address,
+    *,
+    ranges: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    authorization: str | None = None,
+) -> Iterator[Response]:
     """Ask for a file, or for the part of it that an HTTP `Range` names; a server may send more than asked
     for.
 
     `user:password@` in the address becomes an Authorization header for that host only.
 
+    Args:
+        address: of the file.
+        ranges: value of `Range`.
+        fields: further header fields; they are sent to whatever host a redirect leads to.
+        authorization: value of that header, for this host only.
+
     Raises:
-        InvalidInput: CB119; `Absent` where the server says that there is no such file.
+        InvalidInput: CB119; `Absent` where the server says that there is no such file, `Unchanged` where it says that
+            the file is the one that `If-None-Match` names.
     """
     opener = urllib.request.OpenerDirector()
     for handler in (
@@ -193,10 +214,11 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
         _GuardedRedirects(),
     ):
         opener.add_handler(handler)
-    headers = {"User-Agent": "conda-wheel-bridge", "Accept-Encoding": "identity"}
+    headers = {**(fields or {}), "User-Agent": "conda-wheel-bridge", "Accept-Encoding": "identity"}
     if ranges is not None:
         headers["Range"] = ranges
-    url, authorization = _split_credentials(address.url)
+    url, stated = _split_credentials(address.url)
+    authorization = authorization or stated
     asked = urllib.request.Request(url, headers=headers)  # noqa: S310
     if authorization:
         # Not copied to the request that follows a redirect.
@@ -205,7 +227,7 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
         reply = opener.open(asked, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        kind = Absent if error.code in _ABSENT else InvalidInput
+        kind = Absent if error.code in _ABSENT else Unchanged if error.code == _UNCHANGED else InvalidInput
         raise kind(Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         # The text of such an error can repeat the address with its token.
@@ -214,7 +236,8 @@ def request(address: Address, *, ranges: str | None = None) -> Iterator[Response
         encoding = reply.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             raise InvalidInput(Code.SOURCE, "the server compressed the reply", subject=redacted(address.url))
-        yield Response(reply, reply.headers, address, partial=getattr(reply, "status", None) == _PARTIAL)
+        partial = getattr(reply, "status", None) == _PARTIAL
+        yield Response(reply, reply.headers, address, partial=partial, url=reply.geturl())
 
 
 def _reason(error: BaseException) -> str:
