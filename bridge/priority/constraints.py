@@ -1,8 +1,8 @@
 """A constraints file: the address and hash of every claimed project, for requirements of requirements too.
 
-A constraint with an address decides where the project comes from, whoever requires it (measured with pip and uv). A name
-that may not be installed at all gets `<0`, which no version meets, so that the client stops instead of taking another
-project of that name.
+A constraint with an address decides where the project comes from, whoever requires it (measured with pip and uv). A
+name that may not be installed at all gets `<0`, which no version meets, so that the client stops instead of taking
+another project of that name.
 """
 
 from __future__ import annotations
