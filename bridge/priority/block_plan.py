@@ -45,9 +45,7 @@ class Existing:
     def followed(self, offset: int) -> InvalidInput:
         """Something after a block belongs to a table of the block."""
         message = "what follows the block would belong to its last table; put it before the block or under a table"
-        return InvalidInput(
-            Code.BLOCK_DAMAGED, message, subject=self.filename, field=f"line {self.line_of(offset)}"
-        )
+        return InvalidInput(Code.BLOCK_DAMAGED, message, subject=self.filename, field=f"line {self.line_of(offset)}")
 
 
 def impossible(filename: str) -> InvalidInput:

@@ -27,20 +27,23 @@ from bridge.priority import blocks_ini, blocks_toml, blocks_yaml
 from bridge.priority.block_plan import Existing, Insertion
 from bridge.priority.report import Client, FileFormat
 
-_MARKER: Final = re.compile(r"# (?P<arrows>>>>|<<<) conda-bridge policy: (?P<client>[a-z-]+) (?P=arrows)[ \t]*\r?(?:\n|\Z)")
+_MARKER: Final = re.compile(
+    r"# (?P<arrows>>>>|<<<) conda-bridge policy: (?P<client>[a-z-]+) (?P=arrows)[ \t]*\r?(?:\n|\Z)"
+)
+_CLIENTS: Final = frozenset(client.value for client in Client)
 _BOM: Final = "\ufeff"
 
 
 class _Syntax(Protocol):
     """What the modules for one syntax each have."""
 
-    def inner_lines(self, text: str) -> frozenset[int]: ...
+    def inner_lines(self, text: str, /) -> frozenset[int]: ...
 
     def plan(self, existing: Existing, document: str) -> list[Insertion]: ...
 
-    def is_block_of_tables(self, text: str) -> bool: ...
+    def is_block_of_tables(self, text: str, /) -> bool: ...
 
-    def section_at(self, text: str, offset: int) -> tuple[str, ...]: ...
+    def section_at(self, text: str, offset: int, /) -> tuple[str, ...]: ...
 
     def check(self, before: str, document: str, after: str, filename: str) -> None: ...
 
@@ -60,20 +63,20 @@ class _Block:
     end: int
 
 
-def has_blocks(format: FileFormat) -> bool:
+def has_blocks(form: FileFormat) -> bool:
     """Whether files of a format can have blocks."""
-    return format in _SYNTAX
+    return form in _SYNTAX
 
 
 def put_block(
-    content: bytes, document: str, format: FileFormat, client: Client, *, filename: str, note: str = ""
+    content: bytes, document: str, form: FileFormat, client: Client, *, filename: str, note: str = ""
 ) -> bytes:
     """A file with a client's blocks put in, in the place of those that are there already.
 
     Args:
         content: the file; empty where there is none.
         document: what the blocks hold, as a document of its own that ends with a line end.
-        format: one that `has_blocks`.
+        form: one that `has_blocks`.
         client: whose blocks; those of other clients count as what the user wrote.
         filename: for messages.
         note: a line that every block begins with.
@@ -85,7 +88,7 @@ def put_block(
         InvalidInput: the file cannot be read (`CB442`), its blocks are damaged (`CB441`), or it sets a key that the
             document sets as well (`CB440`).
     """
-    syntax = _SYNTAX[format]
+    syntax = _SYNTAX[form]
     bom, text = _decoded(content, filename)
     base, places, removed = _taken(text, syntax, client, filename)
     existing = Existing(base, filename, MappingProxyType(places), _line_finder(base, removed))
@@ -108,24 +111,24 @@ def put_block(
     return (bom + result).encode()
 
 
-def take_block(content: bytes, format: FileFormat, client: Client, *, filename: str) -> bytes:
+def take_block(content: bytes, form: FileFormat, client: Client, *, filename: str) -> bytes:
     """A file without a client's blocks: what `put_block` was given, if nobody edited the rest.
 
     Raises:
         InvalidInput: as `put_block`.
     """
     bom, text = _decoded(content, filename)
-    return (bom + _taken(text, _SYNTAX[format], client, filename)[0]).encode()
+    return (bom + _taken(text, _SYNTAX[form], client, filename)[0]).encode()
 
 
-def clients_with_blocks(content: bytes, format: FileFormat, *, filename: str) -> frozenset[Client]:
+def clients_with_blocks(content: bytes, form: FileFormat, *, filename: str) -> frozenset[Client]:
     """The clients that have blocks in a file.
 
     Raises:
         InvalidInput: as `put_block`.
     """
     _, text = _decoded(content, filename)
-    return frozenset(block.client for block in _blocks(text, _SYNTAX[format], filename))
+    return frozenset(block.client for block in _blocks(text, _SYNTAX[form], filename))
 
 
 def _decoded(content: bytes, filename: str) -> tuple[str, str]:
@@ -142,27 +145,33 @@ def _markers(client: Client) -> tuple[str, str]:
 
 
 def _blocks(text: str, syntax: _Syntax, filename: str) -> list[_Block]:
-    """All blocks in order; markers that are part of a value do not count."""
+    """All blocks in order.
+
+    Markers that are part of a value do not count. Inside of a block nothing but its end does: somebody may have edited
+    it into something that cannot be read.
+    """
     inner = syntax.inner_lines(text)
     blocks: list[_Block] = []
-    begun: tuple[str, int] | None = None
+    begun: tuple[str, int, int] | None = None
     position = 0
     for number, line in enumerate(_lines(text), start=1):
-        marker = _MARKER.fullmatch(line) if position not in inner else None
+        end = position + len(line)
+        marker = _MARKER.fullmatch(line) if begun or position not in inner else None
         if marker is not None:
             client, opens = marker["client"], marker["arrows"] == ">>>"
-            if client not in {known.value for known in Client} or opens == (begun is not None):
+            if client not in _CLIENTS or opens == (begun is not None):
                 raise _damaged("the marker has no counterpart", filename, number)
-            if opens:
-                begun = client, position
-            elif begun is not None:
-                if begun[0] != client:
-                    raise _damaged("the block ends with the marker of another client", filename, number)
-                blocks.append(_Block(Client(client), begun[1], position + len(line)))
+            if begun is None:
+                begun = client, position, number
+            elif begun[0] != client:
+                raise _damaged("the block ends with the marker of another client", filename, number)
+            else:
+                blocks.append(_Block(Client(client), begun[1], end))
                 begun = None
-        position += len(line)
+                inner = frozenset(end + offset for offset in syntax.inner_lines(text[end:]))
+        position = end
     if begun is not None:
-        raise _damaged("the block has no end", filename, text.count("\n", 0, begun[1]) + 1)
+        raise _damaged("the block has no end", filename, begun[2])
     return blocks
 
 
@@ -188,7 +197,7 @@ def _taken(
         position = block.end
     rest += text[position:]
     places: dict[tuple[str, ...] | None, int] = {}
-    for tables, offset in found:
+    for tables, offset in ((tables, min(offset, len(rest))) for tables, offset in found):
         places.setdefault(None if tables else syntax.section_at(rest, offset), offset)
     return rest, places, removed
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from bridge.priority.block_plan import Existing, Insertion, Place, impossible
@@ -15,7 +16,7 @@ from bridge.priority.block_plan import Existing, Insertion, Place, impossible
 _HEADER: Final = re.compile(r"\[(?P<name>.+)\]")
 
 
-def inner_lines(text: str) -> frozenset[int]:
+def inner_lines(_text: str) -> frozenset[int]:
     """None: a line that begins with a comment sign is a comment, even inside of a value."""
     return frozenset()
 
@@ -44,7 +45,7 @@ def plan(existing: Existing, document: str) -> list[Insertion]:
     ours = _parsed(document)
     parts: dict[Place, list[str]] = {}
     bounds = [*_headers(document), ("", len(document), len(document))]
-    for (name, start, end), (_, following, _) in zip(bounds, bounds[1:], strict=False):
+    for (name, start, end), (_, following, _) in pairwise(bounds):
         if not before.has_section(name):
             parts.setdefault(None, []).append(document[start:following])
             continue

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bridge.priority.block_plan import Existing, Insertion, Place, impossible
-from bridge.priority.toml_layout import Kind, Path, Statement, statements, toml_key, toml_value
+from bridge.priority.toml_layout import Kind, Path, Statement, statements
+from bridge.priority.toml_text import toml_key, toml_value
 
 #: the comments that a file begins with.
 _TOP: Final = re.compile(r"(?:#[^\n]*\n)*")
@@ -119,12 +120,12 @@ class _Planner:
     def _put(self, section: _Section, *, inside_array: bool) -> None:
         if section.header is not None and (kept := self._lookup(section.path)) is not None:
             is_table = isinstance(kept, dict) and section.header.kind is Kind.TABLE
-            if not is_table and not inside_array or section.header.kind is Kind.ARRAY:
+            if (not is_table and not inside_array) or section.header.kind is Kind.ARRAY:
                 raise self._conflict(section.path)
         keys = [key for key in section.keys if inside_array or not self._is_there(key[0].full)]
         host = self._host(section.path)
         if host is None:
-            if keys or not section.keys and self._lookup(section.path) is None:
+            if keys or (not section.keys and self._lookup(section.path) is None):
                 self._add(None, section.header_text + "".join(text for _, text in keys))
             return
         place, prefix = host
@@ -212,7 +213,9 @@ class _Planner:
 
     def _conflict(self, path: Path) -> Exception:
         related = (
-            s.start for s in self._found if s.full[: len(path)] == path or s.full and path[: len(s.full)] == s.full
+            s.start
+            for s in self._found
+            if s.full[: len(path)] == path or (s.kind is not Kind.TABLE and s.full and path[: len(s.full)] == s.full)
         )
         return self._existing.conflict(".".join(map(toml_key, path)), next(related, 0))
 
@@ -226,7 +229,7 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: Any) -> object:
-    """A value that is equal to another only if nothing differs: neither `1` and `1.0` nor two NaN are as they should be."""
+    """A value that equals another only if nothing differs: `1` is not `1.0`, and NaN is NaN."""
     if isinstance(value, dict):
         return {name: _canonical(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -7,7 +7,6 @@ nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from io import StringIO
 from typing import Any, Final
 
@@ -39,12 +38,12 @@ def inner_lines(text: str) -> frozenset[int]:
     return frozenset(inner)
 
 
-def is_block_of_tables(text: str) -> bool:
+def is_block_of_tables(_text: str) -> bool:
     """Never: a key at the start of a line is one of the file's."""
     return False
 
 
-def section_at(text: str, offset: int) -> tuple[str, ...]:
+def section_at(_text: str, _offset: int) -> tuple[str, ...]:
     """There is one mapping only."""
     return ()
 

@@ -1,24 +1,21 @@
 """Where the statements of a TOML file stand: what parsers throw away, and editing by hand needs.
 
-Nothing is changed here, so whatever a file looks like, it can be put together again from its parts. Values are not read;
-`tomllib` does that.
+Nothing is changed here, so whatever a file looks like, it can be put together again from its parts. Values are not
+read; `tomllib` does that.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
-
-import tomlkit
+from typing import Final
 
 #: path of a table or key: the parts of a dotted name.
 Path = tuple[str, ...]
 
-_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 #: a string of any of the four kinds, a comment, a bracket, a line end, or anything else. A multi-line string may end in
 #: two more quotes that belong to it.
 _TOKEN: Final = re.compile(
@@ -108,22 +105,3 @@ def _path(statement: str) -> Path:
         ((name, node),) = node.items()
         path.append(name)
     return tuple(path)
-
-
-def toml_key(name: str) -> str:
-    """A name as a key."""
-    return name if _BARE.fullmatch(name) else tomlkit.item(name).as_string()
-
-
-def toml_value(value: Any) -> str:
-    """A value in one line.
-
-    Args:
-        value: of strings, numbers, booleans, dates, and lists and mappings of them.
-    """
-    if isinstance(value, Mapping):
-        items = [f"{toml_key(name)} = {toml_value(item)}" for name, item in value.items()]
-        return f"{{ {', '.join(items)} }}" if items else "{}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
-    return tomlkit.item(value).as_string()
