@@ -10,15 +10,16 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from bridge.errors import Code
-from bridge.formats.conda.redaction import redact
 from bridge.priority.node import Node
 from bridge.priority.policy import Attestation, Credentials, Ecosystem, Source, SourceName, Trust
 
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+#: neither `.` nor `..` as a part of the path, which clients resolve differently, nor `/t/<token>`; and no `$`, which
+#: some expand.
 URL: Final = re.compile(
-    r"(?!.*/\.{1,2}(?:/|\Z))"
+    r"(?!.*/(?:\.{1,2}(?:/|\Z)|t/))"
     r"(?:https?://(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=/|\Z)|file://(?=/))"
-    r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*"
+    r"[A-Za-z0-9._~+,=:@%/-]*"
 )
 AGE: Final = re.compile(r"([1-9][0-9]{0,3})([hdw])")
 CREDENTIALS: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|netrc|keyring")
@@ -84,7 +85,7 @@ def source_names(node: Node, sources: Mapping[SourceName, Source]) -> tuple[Sour
     for number, name in enumerate(names):
         source = sources.get(SourceName(name))
         if source is None:
-            near = get_close_matches(name, sources, 1)
+            near = get_close_matches(name, sources, 1, 0.5)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise node.child(number).fail(Code.POLICY_SOURCE, f"there is no source {name}{hint}")
         if source.mirror_of is not None:
@@ -117,14 +118,14 @@ def _source(name: SourceName, node: Node, root_keys: Iterable[str]) -> Source:
 
 def _address(node: Node) -> str:
     """The address, its scheme and host in lowercase, without a final slash and a port that goes without saying."""
-    text = node.text(URL, "an address: https://, http:// or file://, no user, query or fragment", code=Code.POLICY_URL)
+    text = node.text(
+        URL, "an address: https://, http:// or file://, no user, token, query or fragment", code=Code.POLICY_URL
+    )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
         raise node.fail(Code.POLICY_URL, "is not an address") from error
-    if redact(text) != text:
-        raise node.fail(Code.POLICY_URL, "has a token in it")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
