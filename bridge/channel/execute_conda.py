@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Final
@@ -137,7 +138,8 @@ def _copy_members(writer: CondaWriter, plan: CondaPlan, wheel: WheelFileReader) 
     for member, reader in wheel.members():
         files = wanted.pop(member.path, ())
         if len(files) == 1:
-            _add(writer, files[0], _patched(files[0], reader), member.size)
+            source = _patched(files[0], reader)
+            _add(writer, files[0], source, member.size, partial(_digest, reader) if source is reader else None)
         elif files:
             _add_several(writer, files, member, reader)
     if wanted:
@@ -159,7 +161,19 @@ def _patched(file: CondaFile, reader: MemberReader | SpooledTemporaryFile[bytes]
     return PatchedReader(reader, source.patches) if isinstance(source, FromWheel) and source.patches else reader
 
 
-def _add(writer: CondaWriter, file: CondaFile, reader: SupportsRead, size: int) -> None:
+def _digest(reader: MemberReader) -> bytes:
+    # An empty member has not been read.
+    reader.drain()
+    return reader.sha256
+
+
+def _add(
+    writer: CondaWriter,
+    file: CondaFile,
+    reader: SupportsRead,
+    size: int,
+    digest: Callable[[], bytes] | None = None,
+) -> None:
     placeholder = file.placeholder
     writer.add(
         file.path,
@@ -170,4 +184,5 @@ def _add(writer: CondaWriter, file: CondaFile, reader: SupportsRead, size: int) 
         file_mode=None if placeholder is None else placeholder.file_mode,
         no_link=file.no_link,
         sha256=file.sha256,
+        digest=digest,
     )

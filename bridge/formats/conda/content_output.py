@@ -18,7 +18,13 @@ class SupportsRead(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def copy_content(reader: SupportsRead, size: int, put: Callable[[bytes], None], placeholder: bytes) -> bytes:
+def copy_content(
+    reader: SupportsRead,
+    size: int,
+    put: Callable[[bytes], None],
+    placeholder: bytes,
+    digest: Callable[[], bytes] | None = None,
+) -> bytes:
     """Hand on the next `size` bytes of `reader`.
 
     Args:
@@ -26,6 +32,7 @@ def copy_content(reader: SupportsRead, size: int, put: Callable[[bytes], None], 
         size: in bytes.
         put: takes them.
         placeholder: what has to stand among them; empty for nothing.
+        digest: gives the SHA-256 of just these bytes once they were read, where the reader hashes them anyway.
 
     Returns:
         Their SHA-256.
@@ -33,7 +40,10 @@ def copy_content(reader: SupportsRead, size: int, put: Callable[[bytes], None], 
     Raises:
         InvalidInput: CB101, they end early; CB120, the placeholder is not there. Without a subject.
     """
-    digest = hashlib.sha256()
+    hasher = None
+    if digest is None:
+        hasher = hashlib.sha256()
+        digest = hasher.digest
     missing = bool(placeholder)
     tail = b""
     left = size
@@ -42,7 +52,8 @@ def copy_content(reader: SupportsRead, size: int, put: Callable[[bytes], None], 
         if not data:
             raise InvalidInput(Code.UNREADABLE, f"the content ends {left} bytes early")
         left -= len(data)
-        digest.update(data)
+        if hasher is not None:
+            hasher.update(data)
         put(data)
         if missing:
             # The placeholder may lie across two blocks.
@@ -51,4 +62,4 @@ def copy_content(reader: SupportsRead, size: int, put: Callable[[bytes], None], 
             tail = tail[max(0, len(tail) - len(placeholder) + 1) :]
     if missing:
         raise InvalidInput(Code.BAD_PLACEHOLDER, "does not hold the placeholder that it is listed with")
-    return digest.digest()
+    return digest()

@@ -23,7 +23,7 @@ from bridge.limits import DEFAULT_LIMITS, Limits
 from bridge.model.conda import ArchiveFormat, PathEntry, PathType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -122,6 +122,7 @@ class CondaWriter:
         file_mode: FileMode | None = None,
         no_link: bool = False,
         sha256: bytes | None = None,
+        digest: Callable[[], bytes] | None = None,
     ) -> bytes:
         """Add a file with the next `size` bytes of `reader`, which are all read when this returns.
 
@@ -134,6 +135,7 @@ class CondaWriter:
             file_mode: how they do that; given exactly where there is a placeholder.
             no_link: the file must be copied, never linked.
             sha256: the digest that the content must have, where it is known.
+            digest: gives the SHA-256 of these bytes once they were read, where the reader hashes them anyway.
 
         Returns:
             The SHA-256 of the content.
@@ -152,16 +154,16 @@ class CondaWriter:
         self._put(file_header(path, size, mode, self._timestamp))
         try:
             placeholder = b"" if prefix_placeholder is None else prefix_placeholder.encode()
-            digest = copy_content(reader, size, self._put, placeholder)
+            found = copy_content(reader, size, self._put, placeholder, digest)
         except InvalidInput as error:
             raise self._refuse(error.code, error.message, path) from error
         self._put(padding(size))
-        if sha256 not in (None, digest):
+        if sha256 not in (None, found):
             raise self._refuse(Code.PAYLOAD_MISMATCH, "the content does not have the sha256 that was promised", path)
         self._log.add_file(
-            PathEntry(path, PathType.HARDLINK, digest.hex(), size, prefix_placeholder, file_mode, no_link)
+            PathEntry(path, PathType.HARDLINK, found.hex(), size, prefix_placeholder, file_mode, no_link)
         )
-        return digest
+        return found
 
     def add_link(self, path: str, target: str, *, sha256: bytes | None = None, size: int | None = None) -> None:
         """Add a symbolic link.

@@ -27,7 +27,7 @@ from tests.support.wheel_bombs import BOMBS
 
 ROOT = Path(__file__).parents[3]
 #: address space, of which threads reserve more than they use; twice what the wheels need that are read.
-MARGIN = 448 << 20
+MARGIN = 512 << 20
 
 
 def data(*paths: str, content: bytes = b"x\n") -> Sample:
