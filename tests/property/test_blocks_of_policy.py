@@ -59,7 +59,7 @@ TOML_DOCUMENTS = st.sampled_from(
         "a = 1\n",
         '# ours\na = "u"\n\n[tool.uv]\nb = [ "x", "y" ]\n',
         '[workspace]\nchannels = [{ channel = "u", priority = 1 }]\n[workspace.sources]\n"x.y" = false\n',
-        '[tool.uv]\nb = "x"\n[tool.uv.sources]\nx = { y = 1 }\n[[tool.uv.index]]\nname = "i"\n[[tool.uv.index]]\nc = 1\n',
+        '[tool.uv]\nb = "x"\n[tool.uv.sources]\nx = {}\n[[tool.uv.index]]\nname = "i"\n[[tool.uv.index]]\nc = 1\n',
         "[a.b]\n[b]\nc = 1\n",
     ]
 )
