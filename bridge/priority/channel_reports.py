@@ -44,11 +44,17 @@ def claimed_only_reports(reports: Reports, side: CondaSide) -> None:
             reports.add(Rule.ORDER, source.name, Verdict.WEAKER, detail, Code.CLAIMED_ONLY)
 
 
-def claim_by_order(reports: Reports, side: CondaSide, claim: ChannelClaim) -> None:
+def claim_by_order(reports: Reports, side: CondaSide, claim: ChannelClaim, *, leaks: bool = False) -> None:
     """A claim that nothing but the order of channels keeps.
 
     Measured with conda (classic, libmamba): a name goes to the first channel that has it; where a higher channel has
     it, `channel::name` cannot be satisfied, and `pinned_packages` is not followed.
+
+    Args:
+        reports: gets the entries.
+        side: the policy.
+        claim: the claim.
+        leaks: whether strict priority does not hold for required packages with a bound (measured: rattler's gateway).
     """
     owners = [source.name for source in claim.sources]
     others = [source.name for source in side.channels if source not in claim.sources]
@@ -59,14 +65,15 @@ def claim_by_order(reports: Reports, side: CondaSide, claim: ChannelClaim) -> No
         claim_rows(reports, claim, Verdict.IMPOSSIBLE, detail, Code.HIDDEN_OWNER)
     elif [source.name for source in side.channels[: len(owners)]] != owners:
         above = ", ".join(name for name in others if _above(side, name, owners[-1])) or owners[-1]
-        detail = f"{above} above {owners[-1] if above != owners[-1] else owners[0]} would hide it, and a channel pin cannot be satisfied then"
+        hidden = owners[0] if above == owners[-1] else owners[-1]
+        detail = f"{above} above {hidden} would hide it, and a channel pin cannot be satisfied then"
         claim_rows(reports, claim, Verdict.WEAKER, detail, Code.HIDDEN_OWNER)
-    elif side.policy.semantics is Semantics.STRICT:
+    elif side.policy.semantics is Semantics.STRICT and not leaks:
         detail = f"holds for names that {owners[0]} has; a name that it lacks comes from {others[0]}"
         claim_rows(reports, claim, Verdict.WEAKER, detail, Code.CHANNEL_CLAIM)
     else:
         detail = f"where no version that {owners[0]} has will do, one comes from {others[0]}"
-        claim_rows(reports, claim, Verdict.WEAKER, detail, Code.CHANNEL_CLAIM)
+        claim_rows(reports, claim, Verdict.WEAKER, detail, Code.BOUNDED_ROOT if leaks else Code.CHANNEL_CLAIM)
 
 
 def source_reports(reports: Reports, side: CondaSide, credentials: str) -> None:
@@ -94,6 +101,27 @@ def source_reports(reports: Reports, side: CondaSide, credentials: str) -> None:
                 Code.SOURCE_UNSAYABLE,
                 remedy="verify attestations when the overlay channels are made, and compile for them",
             )
+
+
+def leak_reports(reports: Reports, side: CondaSide) -> None:
+    """What the order means to rattler, and so to pixi, without overlays (measured: py-rattler 0.28)."""
+    priority = PRIORITY[side.policy.semantics]
+    if side.policy.semantics is Semantics.STRICT and len(side.channels) > 1:
+        detail = "a required package whose bound the first channel that has it cannot meet comes from the next one"
+        remedy = "host the overlay channels, or pin the package with channel"
+        reports.add(Rule.ORDER, "policy", Verdict.WEAKER, detail, Code.BOUNDED_ROOT, remedy=remedy)
+    else:
+        reports.exact(Rule.ORDER, "policy", f"channel priority is {priority}")
+    claimed_only_reports(reports, side)
+
+
+def relation_reports(reports: Reports, side: CondaSide) -> None:
+    """Whether rattler uses channels that nobody listed."""
+    if side.overlaid:
+        reports.exact(Rule.CLOSED, "policy", "the overlay channels are the only ones, and have no relations")
+    else:
+        detail = "channels that a listed channel names as relations (CEP 42) are used as well, by default"
+        reports.add(Rule.CLOSED, "policy", Verdict.WEAKER, detail, Code.CHANNEL_RELATIONS)
 
 
 def unsayable_mirrors(reports: Reports, side: CondaSide) -> None:
