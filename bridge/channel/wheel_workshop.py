@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +91,18 @@ class WheelWorkshop:
         metadata = wheel.metadata()
         essential = essential_files([entry.path for entry in metadata.record], wheel.filename.tags)
         place = self._settings.packages.variants.get(wheel.subject)
+        if self._settings.threads > 1:
+            with ThreadPoolExecutor(1) as pool:
+                hashing = pool.submit(wheel.origin)
+                survey = survey_wheel(wheel, essential=essential, quick=quick)
+                origin = hashing.result()
+        else:
+            origin, survey = wheel.origin(), survey_wheel(wheel, essential=essential, quick=quick)
         return CondaRequest(
-            origin=wheel.origin(),
+            origin=origin,
             filename=wheel.filename,
             metadata=metadata,
-            survey=survey_wheel(wheel, essential=essential, quick=quick),
+            survey=survey,
             names=self._names,
             mappings=self._mappings,
             options=self._settings.packages.options,

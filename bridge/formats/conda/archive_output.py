@@ -69,25 +69,25 @@ class ArchiveOutput(ABC):
     @abstractmethod
     def _complete(self, info: bytes) -> None: ...
 
-    def finish(self, info: bytes) -> tuple[str, str, int]:
+    def finish(self, info: bytes) -> tuple[str, int]:
         """Write the rest and give the file its name.
 
         Args:
             info: the members under `info/` as a tar archive without its end.
 
         Returns:
-            SHA-256 and MD5 of the file in lowercase hex, and its size in bytes.
+            SHA-256 of the file in lowercase hex, and its size in bytes.
         """
         self._complete(info)
         self._file.close()
         shared = SharedFile(self._temporary, subject=self._destination.name)
         try:
-            sha256, md5 = shared.digests()
+            sha256 = shared.sha256()
             size = shared.size
         finally:
             shared.close()
         self._temporary.replace(self._destination)
-        return sha256, md5, size
+        return sha256, size
 
     def discard(self) -> None:
         """Remove what was written; does nothing after `finish`."""

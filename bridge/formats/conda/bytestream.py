@@ -85,12 +85,23 @@ class SharedFile:
         """SHA-256 and MD5 of the whole file, lowercase hex."""
         sha256 = hashlib.sha256()
         md5 = hashlib.md5(usedforsecurity=False)
-        for offset in range(0, self.size, BLOCK):
-            block = self.read_at(offset, min(BLOCK, self.size - offset))
+        for block in self._blocks():
             sha256.update(block)
             md5.update(block)
         self.check_unchanged()
         return sha256.hexdigest(), md5.hexdigest()
+
+    def sha256(self) -> str:
+        """SHA-256 of the whole file, lowercase hex."""
+        sha256 = hashlib.sha256()
+        for block in self._blocks():
+            sha256.update(block)
+        self.check_unchanged()
+        return sha256.hexdigest()
+
+    def _blocks(self) -> Iterator[bytes]:
+        for offset in range(0, self.size, BLOCK):
+            yield self.read_at(offset, min(BLOCK, self.size - offset))
 
     def close(self) -> None:
         self._file.close()

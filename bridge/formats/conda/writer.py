@@ -41,10 +41,9 @@ _BROUGHT_TWICE: Final = "is a file that the writer makes itself"
 
 @dataclass(frozen=True, slots=True)
 class CondaDigest:
-    """The finished file: SHA-256 and MD5 in lowercase hex, size in bytes."""
+    """The finished file: SHA-256 in lowercase hex, size in bytes."""
 
     sha256: str
-    md5: str
     size: int
 
 

@@ -8,6 +8,7 @@ the file without a gap, so that every reader sees the same members.
 from __future__ import annotations
 
 import stat
+import threading
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,7 @@ class WheelArchive:
     def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.subject = path.name
         self._limits = limits
+        self._lock = threading.Lock()
         self.file = path.open("rb")
         try:
             members = ZipDirectory(self.file, self.subject, limits).members()
@@ -108,9 +110,10 @@ class WheelArchive:
         return data
 
     def slice(self, offset: int, length: int = -1) -> bytes:
-        """Bytes of the file itself, by default to its end."""
-        self.file.seek(offset)
-        return self.file.read(length)
+        """Bytes of the file itself, by default to its end; safe in several threads."""
+        with self._lock:
+            self.file.seek(offset)
+            return self.file.read(length)
 
     def raw_headers(self, member: ArchiveMember) -> tuple[bytes, bytes]:
         """The member's local header and its record in the central directory, as they are."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
-    from typing import BinaryIO
 
 #: thousands of entry points; every one is parsed on its own where one is wrong.
 _ENTRY_POINTS_SIZE: Final = 256 * KIB
@@ -96,9 +95,12 @@ class WheelFileReader:
         return self._metadata
 
     def origin(self) -> Origin:
-        """Name, SHA-256, MD5 and size in bytes of the open file; hashed once, by streaming."""
+        """Name, SHA-256, MD5 and size in bytes of the open file; hashed once, by streaming.
+
+        May run in a thread beside one that reads members.
+        """
         if self._origin is None:
-            self._origin = _origin(self._archive.file, self.subject)
+            self._origin = _origin(self._archive)
         return self._origin
 
     def members(self) -> Iterator[tuple[Member, MemberReader]]:
@@ -238,13 +240,12 @@ def _record(archive: WheelArchive, dist_info: str, limit: int) -> dict[str, Reco
     return record
 
 
-def _origin(file: BinaryIO, name: str) -> Origin:
+def _origin(archive: WheelArchive) -> Origin:
     sha256 = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False)
-    file.seek(0)
     size = 0
-    while block := file.read(BLOCK):
+    while block := archive.slice(size, BLOCK):
         sha256.update(block)
         md5.update(block)
         size += len(block)
-    return Origin(name, sha256.hexdigest(), md5.hexdigest(), size)
+    return Origin(archive.subject, sha256.hexdigest(), md5.hexdigest(), size)
