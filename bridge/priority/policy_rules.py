@@ -27,10 +27,10 @@ from bridge.priority.policy import (
 )
 from bridge.priority.policy_sources import source_names
 
-#: a name of PyPI or of conda (CEP 26; a `_` may come first), or the beginning of one and `*`.
-PATTERN: Final = re.compile(
-    r"(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,126})?\*|[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?"
-)
+#: a name of PyPI or of conda (CEP 26; a `_` may come first).
+NAME: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_])?")
+#: the same, or the beginning of one and `*`.
+PATTERN: Final = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]{{0,126}})?\*|{NAME.pattern}")
 PROJECT: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 NAMESPACE: Final = re.compile(r"[a-z0-9_]{1,128}")
 FEATURE_KEY: Final = re.compile(r"[a-z0-9_]{1,128} *:: *[a-z0-9_]{1,128}")
