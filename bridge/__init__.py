@@ -6,6 +6,8 @@ What the commands call, for programs:
 * `inspect(source, ...)`: the plan of one conversion, or what a wheel says, as a document;
 * `select(project, channels, ...)`: which build each ecosystem takes on a machine; a `Selection`;
 * `diff(left, right, ...)`: what differs between two artifacts of any kind, and whether it matters; a `Comparison`;
+* `compile_policy(policy, out, ...)`: the configuration of every client from one priority policy, which
+  `bridge.priority.policy_file.read_policy(path)` reads; a `CompileResult`;
 * `Host`: a machine, for `select`; `bridge.select.detect.detect_host()` describes this one, and
   `bridge.select.host_file.read_host(path)` reads what `host --json` wrote.
 
@@ -25,11 +27,17 @@ if TYPE_CHECKING:
     from bridge.channel.inspect import inspect
     from bridge.compare.compare import compare as diff
     from bridge.model.host import Host
+    from bridge.priority.compile import compile_policy
     from bridge.select.select import select
 
-__all__ = ["Host", "__version__", "convert", "diff", "inspect", "select"]
+__all__ = ["Host", "__version__", "compile_policy", "convert", "diff", "inspect", "select"]
 
-_HOMES = {"Host": "bridge.model.host", "convert": "bridge.channel.convert", "inspect": "bridge.channel.inspect"}
+_HOMES = {
+    "Host": "bridge.model.host",
+    "compile_policy": "bridge.priority.compile",
+    "convert": "bridge.channel.convert",
+    "inspect": "bridge.channel.inspect",
+}
 
 
 def __getattr__(name: str) -> Any:
