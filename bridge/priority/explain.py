@@ -160,7 +160,8 @@ def _remarks(names: Identities, reports: Sequence[NameReport], packages: Identit
     for report in reports:
         known = [offer.source for offer in report.offers if offer.presence is Presence.KNOWN]
         if report.ecosystem is Ecosystem.PYPI and report.name in names.strangers and known:
-            yield f"the project {report.name} of {', '.join(known)} is not the conda package of that name, as [names] says"
+            on = ", ".join(known)
+            yield f"the project {report.name} of {on} is not the conda package of that name, as [names] says"
         for answer in report.decision.answers:
             if answer.outcome is Outcome.CONTRADICTED:
                 yield f"{report.name} is claimed differently under its other names: {answer.rule}"
