@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.utils import NormalizedName
+
 from bridge.channel.execute_conda import write_condas
 from bridge.channel.inputs import Input
 from bridge.channel.settings import Settings
@@ -53,9 +55,11 @@ class WheelWorkshop:
         tables = load_tables(settings.overlays)
         self._axes = load_axes(settings.overlays)
         self._mappings = tables.digest
-        own = PypiNames(tables)
-        answers = ((project, own.own(project).conda) for project in sorted(settings.packages.projects))
-        run = {project: CondaName(conda) for project, conda in answers if conda is not None}
+        run: dict[NormalizedName, CondaName] = {}
+        if projects := sorted(settings.packages.projects):
+            own = PypiNames(tables)
+            answers = ((project, own.own(project).conda) for project in projects)
+            run = {project: CondaName(conda) for project, conda in answers if conda is not None}
         self._names = PypiNames(tables, assume_same=settings.packages.same_names, run=run)
 
     def plan(self, item: Input) -> tuple[CondaRequest, tuple[CondaPlan, ...]]:

@@ -133,7 +133,7 @@ def label_parts(
 @lru_cache(maxsize=8)
 def _axes(overlays: tuple[tuple[str, bytes], ...]) -> Axes:
     document = AxesDocument()
-    read_axes(document, data_directory().joinpath(_FILE).read_bytes(), _FILE)
+    read_axes(document, data_directory().joinpath(_FILE).read_bytes(), _FILE, own=True)
     for subject, content in overlays:
         read_axes(document, content, subject)
     return Axes(document.host, document.choices)

@@ -87,14 +87,20 @@ class AxesDocument:
     choices: dict[str, ChoiceAxis] = field(default_factory=dict)
 
 
-def read_axes(into: AxesDocument, content: bytes, subject: str) -> None:
+def read_axes(into: AxesDocument, content: bytes, subject: str, *, own: bool = False) -> None:
     """Add the axes of a file; one of the same name is replaced and keeps its place.
+
+    Args:
+        into: where they go.
+        content: of the file.
+        subject: the file, for messages.
+        own: as for `parse_yaml`.
 
     Raises:
         InvalidInput: CB111, it has another form.
     """
     reader = _Reader(subject)
-    top = reader.mapping(parse_yaml(content, subject), "")  # other sections: bridge.mapping.tables
+    top = reader.mapping(parse_yaml(content, subject, own=own), "")  # other sections: bridge.mapping.tables
     axes = reader.mapping(top.get("axes", {}), "axes", frozenset({"host", "choices"}))
     for name, value in reader.mapping(axes.get("host", {}), "axes.host", _HOST_FIELDS).items():
         into.host[name] = reader.host(name, value, f"axes.host.{name}")

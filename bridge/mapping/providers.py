@@ -59,7 +59,7 @@ def ordered_namespaces(namespaces: Iterable[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _providers() -> Mapping[str, Provider]:
-    document = parse_yaml(data_directory().joinpath(_FILE).read_bytes(), _FILE)
+    document = parse_yaml(data_directory().joinpath(_FILE).read_bytes(), _FILE, own=True)
     return MappingProxyType({namespace: _provider(entry) for namespace, entry in document["providers"].items()})
 
 

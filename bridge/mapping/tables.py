@@ -144,7 +144,7 @@ def _tables(overlays: tuple[tuple[str, bytes], ...]) -> Tables:
     for name in _FILES:
         content = directory.joinpath(name).read_bytes()
         digest.update(b"%d:%b" % (len(content), content))
-        _merge(base, parse_yaml(content, name), name)
+        _merge(base, parse_yaml(content, name, own=True), name)
     for name, content in overlays:
         digest.update(b"%d:%b" % (len(content), content))
         _merge(over, parse_yaml(content, name), name)
