@@ -168,7 +168,7 @@ class Code(Enum):
     VARIANT_CONFLICT = ("CB419", "variant-conflict", "claim the name for one source, so that labels have one meaning")
     VARIANT_SHADOWED = ("CB420", "variant-shadowed", "claim the name for the source that has the variants")
     INSECURE_TRANSPORT = ("CB421", "insecure-transport", "use https with verified certificates")
-    LITERAL_CREDENTIALS = ("CB422", "literal-credentials", "revoke the secret; refer to the environment, netrc or a keyring")
+    LITERAL_CREDENTIALS = ("CB422", "literal-credentials", "revoke the secret; name a variable, netrc or a keyring")
     NO_MINIMUM_AGE = ("CB423", "no-minimum-age", "set a minimum age for the public source")
     LOCK_DISAGREES = ("CB424", "lock-disagrees", "lock again under the policy")
     MIRROR_DIFFERS = ("CB425", "mirror-differs", "refresh the mirror, or stop calling it one")
