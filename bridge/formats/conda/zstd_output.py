@@ -19,6 +19,9 @@ _WINDOW_LOG: Final = 27
 #: repeats shorter than this are left to the level's own search, which spells them better; zstd's default, 64, costs
 #: half a percent.
 _LONG_MATCH: Final = 128
+#: levels below this one note only every 1024th place for them: a sixth of the time for 1 % of the size.
+_THOROUGH_LEVEL: Final = 9
+_RARE: Final = 10
 #: what one thread compresses at a time, and how much of what comes before it sees (9: a quarter of this). zstd would
 #: take half of both for most levels, and lose another percent. Memory grows with it, for each thread.
 _JOB: Final = 16 * MIB
@@ -97,6 +100,7 @@ def _compressor(level: int, threads: int) -> zstandard.ZstdCompressor:
             search_log=_SEARCH_LOG.get(level, _OF_LEVEL),
             enable_ldm=True,
             ldm_min_match=_LONG_MATCH,
+            ldm_hash_rate_log=_RARE if level < _THOROUGH_LEVEL else _OF_LEVEL,
             job_size=_JOB if level < _SLOW_LEVEL else _SLOW_JOB,
             overlap_log=_OVERLAP,
             threads=threads,
