@@ -69,7 +69,8 @@ def read_order(node: Node, sources: Mapping[SourceName, Source]) -> tuple[Source
         InvalidInput: CB453, CB454.
     """
     order = source_names(node, sources)
-    missing = [name for name, source in sources.items() if source.mirror_of is None and name not in order]
+    named = set(order)
+    missing = [name for name, source in sources.items() if source.mirror_of is None and name not in named]
     if missing:
         raise node.fail(Code.POLICY_SOURCE, f"leaves out {', '.join(missing)} (line {sources[missing[0]].line})")
     return order

@@ -342,3 +342,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read") as caught:
         read_policy(tmp_path / "policy.toml")
     assert caught.value.code is Code.UNREADABLE
+
+
+def test_the_example_of_the_documentation_is_a_policy() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "policy.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    assert read(example).order == ("internal", "community", "pypi")
