@@ -18,7 +18,10 @@ from bridge.errors import InvalidInput
 from bridge.model.conda import CondaName
 from bridge.priority.decision import Availability, Decider, Outcome, Presence
 from bridge.priority.policy import Claim, Ecosystem, Policy
+from bridge.priority.policy_file import SCHEMA as SCHEMA_VERSION
 from bridge.priority.policy_file import parse_policy
+from bridge.priority.policy_rules import FEATURE_KEY, MARKER, NAMESPACE, PATTERN, PROJECT, PROPERTY, VALUE
+from bridge.priority.policy_sources import AGE, CREDENTIALS, IDENTITY, ROLE, SOURCE_NAME, URL
 from bridge.priority.schema import policy_schema
 from bridge.priority.toml_lines import lines_of
 
@@ -146,7 +149,28 @@ def refusal(text: str) -> InvalidInput | None:
 
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["properties"]["schema"]["const"] == "bridge-policy/1"
+    assert SCHEMA["properties"]["schema"]["const"] == SCHEMA_VERSION
+
+
+def test_the_schema_has_the_patterns_of_the_parser() -> None:
+    text = str(SCHEMA)
+    ours = (
+        AGE,
+        CREDENTIALS,
+        FEATURE_KEY,
+        IDENTITY,
+        MARKER,
+        NAMESPACE,
+        PATTERN,
+        PROJECT,
+        PROPERTY,
+        ROLE,
+        SOURCE_NAME,
+        URL,
+        VALUE,
+    )
+    for pattern in ours:
+        assert repr(f"^(?:{pattern.pattern})$".replace(r"\Z", "$")) in text
 
 
 @given(spoilt())
