@@ -161,3 +161,27 @@ def test_a_replaced_file_is_refused(overlays: Site, tmp_path: Path) -> None:
         path.write_bytes(before)
     assert done.returncode != 0
     assert "HASHES" in done.stderr.upper()
+
+
+@pytest.mark.parametrize(("intent", "build"), [("prefer", "mkl"), ("avoid", "openblas"), ("", "openblas")])
+def test_rattler_takes_the_build_that_is_preferred_whatever_its_number(tmp_path: Path, intent: str, build: str) -> None:
+    root = tmp_path / "site"
+    add_conda(root / "public", "num", "1.0", build="mkl", build_number=0)
+    add_conda(root / "public", "num", "1.0", build="openblas", build_number=9)
+    for source in ("internal", "public"):
+        add_conda(root / source, "other", "1.0")
+        add_wheel(root / source, "other", "1.0")
+        write_index(root / source)
+    rule = f"""
+[[variants.rules]]
+packages = ["num"]
+intent = "{intent}"
+property = "blas_lapack :: library :: mkl"
+"""
+    with serving(root) as site:
+        build_overlays(policy(site.address, more=rule if intent else ""), root / "overlay", now=NOW)
+    data = rattler.SparseRepoData(
+        rattler.Channel("https://overlay.example"), "noarch", root / "overlay/conda/public/noarch/repodata.json"
+    )
+    (record,) = asyncio.run(rattler.solve_with_sparse_repodata([rattler.MatchSpec("num")], [data]))
+    assert str(record.build) == build
