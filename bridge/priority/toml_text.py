@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 #: what a compiled file may say.
-Value = str | bool | int | Sequence["Value"] | Mapping[str, "Value"]
+Value = str | bool | int | datetime | Sequence["Value"] | Mapping[str, "Value"]
 
 
 def toml_key(text: str) -> str:
@@ -19,11 +20,13 @@ def toml_key(text: str) -> str:
 
 
 def toml_value(value: Value) -> str:
-    """A value on one line; tables become inline tables."""
+    """A value on one line; tables become inline tables, and a time (which has a zone) is written in UTC."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
     if isinstance(value, str):
         # JSON's escapes are TOML's, but JSON leaves DEL as it is
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
