@@ -30,6 +30,7 @@ _SHARED: Final[Mapping[PurePosixPath, FileFormat]] = MappingProxyType(
         PurePosixPath(".mambarc"): FileFormat.YAML,
         PurePosixPath("pip.conf"): FileFormat.INI,
         PurePosixPath("pdm.toml"): FileFormat.TOML,
+        PurePosixPath("poetry.toml"): FileFormat.TOML,
     }
 )
 #: of a configuration file; far more than any has.
