@@ -38,7 +38,7 @@ WHEELS = (
     "pandas-*-cp312-cp312-manylinux*x86_64.whl",
     "pyarrow-*-cp312-cp312-manylinux*x86_64.whl",
     "jupyterlab-4*-py3-none-any.whl",
-    "cryptography-*-abi3-manylinux*x86_64.whl",
+    "cryptography-50*-abi3-manylinux*x86_64.whl",
 )
 #: for memory, and for the limit: large enough that starting does not count.
 LARGE = "torch-*-macosx*.whl"
