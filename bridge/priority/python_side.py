@@ -146,6 +146,7 @@ def _check_resolution(policy: Policy, resolution: Resolution, owners: Callable[[
             raise _refused(policy, field, f"taken from {package.source}, which the claim of the name does not allow")
         if claim is None and source.claimed_only:
             raise _refused(policy, field, f"taken from {package.source}, which provides claimed names only")
+        _check_address(package.index, policy.filename, field)
         for file in package.files:
             _check_address(file.url, policy.filename, field)
             if not _SHA256.fullmatch(file.sha256):
@@ -157,11 +158,14 @@ def _refused(policy: Policy, field: str, message: str) -> InvalidInput:
 
 
 def _check_address(url: str, filename: str, field: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https", "file") or not _ADDRESS.fullmatch(url.lower()):
-        raise InvalidInput(
-            Code.RESOLUTION_REFUSED, "not a plain http, https or file URL", subject=filename, field=field
-        )
-    if parts.username is not None or parts.password is not None:
-        # the message must not repeat what may be a secret
+    try:
+        parts = urlsplit(url)
+        secret = parts.username is not None or parts.password is not None
+    except ValueError:
+        parts, secret = urlsplit(""), False
+    # the messages do not repeat the address, as it may hold a secret
+    if secret:
         raise InvalidInput(Code.RESOLUTION_REFUSED, "an address holds credentials", subject=filename, field=field)
+    if parts.scheme not in ("http", "https", "file") or not _ADDRESS.fullmatch(url.lower()):
+        message = "not a plain http, https or file address"
+        raise InvalidInput(Code.RESOLUTION_REFUSED, message, subject=filename, field=field)
