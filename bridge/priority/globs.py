@@ -21,7 +21,11 @@ def globs_of(pattern: NamePattern, holes: Iterable[NamePattern] = ()) -> list[st
     Returns:
         sorted; one glob where there are no holes.
     """
-    taken = {hole.text: hole.wildcard for hole in holes if pattern.matches(hole.text)}
+    taken: dict[str, bool] = {}
+    for hole in holes:
+        if pattern.matches(hole.text):
+            # A name and all names that begin with it may both be taken out.
+            taken[hole.text] = taken.get(hole.text, False) or hole.wildcard
     if not pattern.wildcard:
         return [pattern.text]
     if not taken:
