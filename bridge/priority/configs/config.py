@@ -51,11 +51,13 @@ class ConfiguredSource:
     #: a directory or page of files, not an index.
     flat: bool = False
 
+    def includes(self, name: str) -> bool:
+        """Whether a glob gives the name to this source, and so to no other."""
+        return any(fnmatchcase(name, glob) for glob in self.include)
+
     def offers(self, name: str) -> bool:
-        """Whether the client asks this source for a name, as far as globs decide."""
-        if any(fnmatchcase(name, glob) for glob in self.include):
-            return True
-        return not any(fnmatchcase(name, glob) for glob in self.exclude)
+        """Whether the client asks this source for a name that no source includes, or that this one does."""
+        return self.includes(name) or not any(fnmatchcase(name, glob) for glob in self.exclude)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Lock files: which package was taken from which source."""

@@ -1,0 +1,373 @@
+"""From where each client takes a package, by the rules that were measured (see docs/priority-matrix.md).
+
+The rules are about sources, not about solving: of the versions that a requirement lets through the best one is taken,
+and then what that version requires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Final
+
+import rattler
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
+
+from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing
+from bridge.priority.configs.conda import conda_requirement
+from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place
+from bridge.priority.policy import Ecosystem, Semantics
+from bridge.priority.report import Client
+
+#: names that are followed; graphs of real projects have some hundred.
+_MOST: Final = 20_000
+_RATTLER: Final = frozenset({Client.PIXI, Client.RATTLER})
+_CONDA: Final = frozenset({Client.CONDA, Client.MAMBA})
+#: clients that go on with the other sources where one does not answer.
+_SHRUGGING: Final = frozenset({Client.PIP, Client.PDM})
+
+
+class Why(Enum):
+    """Why a name comes from where it comes from, or from nowhere."""
+
+    #: the requirement names the source, or the source's globs do.
+    PIN = "the configuration gives the name to this source"
+    #: the requirement has an address.
+    URL = "the requirement has an address of its own"
+    #: the first source in the client's order that has the name.
+    FIRST = "the first source that has the name"
+    #: a higher source does not have the name.
+    FELL_THROUGH = "no higher source has the name"
+    #: a higher source has the name, and no version that will do.
+    LOWER_VERSION = "the higher source has no version that will do"
+    #: rattler forgets records of a bounded requirement before it looks at the priority.
+    LEAK = "strict priority does not hold for a requirement with a version bound"
+    #: the best version of several sources.
+    BEST = "the best version of all sources"
+    ABSENT = "no source has the name"
+    UNSATISFIABLE = "the source that decides has no version that will do"
+    #: the pin points below another source that has the name.
+    SHADOWED_PIN = "strict priority excludes the source that the pin names"
+    UNREACHABLE = "a source that would decide does not answer"
+
+    @property
+    def fails(self) -> bool:
+        """Whether the client takes nothing."""
+        return self in (Why.ABSENT, Why.UNSATISFIABLE, Why.SHADOWED_PIN, Why.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Where a client takes one name from."""
+
+    name: str
+    ecosystem: Ecosystem
+    why: Why
+    #: None where it takes nothing, or by address.
+    source: ConfiguredSource | None
+    #: the best file there; None where it takes nothing, or nobody looked.
+    file: CataloguedFile | None = None
+    #: whether the project requires the name itself.
+    direct: bool = True
+    #: where the name is required, or the package that requires it was.
+    place: Place | None = None
+    #: the version parts of all requirements, as written.
+    versions: tuple[str, ...] = ()
+    url: str | None = None
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """A name on the way."""
+
+    direct: bool
+    place: Place
+    versions: list[str] = field(default_factory=list)
+    pin: str | None = None
+    url: str | None = None
+    #: whether a requirement of the project itself has a bound.
+    bounded: bool = False
+
+
+def take_all(config: ClientConfig, ecosystem: Ecosystem, catalogue: Catalogue) -> tuple[Taken, ...]:
+    """Where a client takes what the project requires, and what that requires, sorted by name.
+
+    Args:
+        config: the client's configuration.
+        ecosystem: of the requirements to follow; those of conda packages stay there.
+        catalogue: what the sources have; a source that is not in it has nothing as far as this knows.
+    """
+    wanted: dict[str, _Wanted] = {}
+    for one in config.requirements:
+        if one.ecosystem is ecosystem and not one.constraint:
+            _want(wanted, one)
+    for one in config.requirements:
+        if one.ecosystem is ecosystem and one.constraint and one.name in wanted:
+            _limit(wanted[one.name], one)
+    limits = {one.name: one for one in config.requirements if one.ecosystem is ecosystem and one.constraint}
+    found: dict[str, Taken] = {}
+    pending = sorted(wanted)
+    while pending and len(found) < _MOST:
+        name = pending.pop(0)
+        taken = _take(config, ecosystem, name, wanted[name], catalogue)
+        if found.get(name) == taken:
+            continue
+        found[name] = taken
+        for other, version in _requirements(taken, ecosystem):
+            known = wanted.get(other)
+            if known is None:
+                wanted[other] = known = _Wanted(direct=False, place=wanted[name].place)
+                if other in limits:
+                    _limit(known, limits[other])
+            elif version in known.versions:
+                continue
+            known.versions.append(version)
+            pending.append(other)
+    return tuple(found[name] for name in sorted(found))
+
+
+def take(
+    config: ClientConfig,
+    ecosystem: Ecosystem,
+    name: str,
+    catalogue: Catalogue,
+    *,
+    version: str = "",
+    direct: bool = True,
+) -> Taken:
+    """Where a client takes one name.
+
+    Args:
+        config: the client's configuration, whose requirements say how the name is pinned.
+        ecosystem: of the name.
+        name: normalised.
+        catalogue: what the sources have.
+        version: the version part of a requirement; empty for any.
+        direct: whether the project requires the name itself.
+    """
+    wanted: dict[str, _Wanted] = {}
+    for one in config.requirements:
+        if one.name == name and one.ecosystem is ecosystem and not one.constraint:
+            _want(wanted, one)
+    mine = wanted.get(name) or _Wanted(direct, config.mode)
+    for one in config.requirements:
+        if one.name == name and one.ecosystem is ecosystem and one.constraint:
+            _limit(mine, one)
+    if version:
+        mine.versions.append(version)
+        mine.bounded = mine.bounded or direct
+    return _take(config, ecosystem, name, mine, catalogue)
+
+
+def matching(ecosystem: Ecosystem, listing: Listing | None, name: str, versions: Sequence[str]) -> list[CataloguedFile]:
+    """The files of a name that all versions let through, best first."""
+    project = listing.projects.get(name) if listing is not None and listing.reachable else None
+    if project is None:
+        return []
+    comparable = [(key, file) for file in project.usable if (key := version_key(ecosystem, file.version)) is not None]
+    if ecosystem is Ecosystem.PYPI:
+        allowed = _specifiers(tuple(versions))
+        keys = set(allowed.filter([key for key, _ in comparable])) if allowed is not None else set()
+        kept = [pair for pair in comparable if pair[0] in keys]
+    else:
+        specs = [spec for text in versions if (spec := _conda_spec(text)) is not None]
+        kept = [pair for pair in comparable if all(spec.matches(pair[0]) for spec in specs)]
+    return [file for _, file in sorted(kept, key=lambda pair: pair[0], reverse=True)]
+
+
+@lru_cache(maxsize=65536)
+def version_key(ecosystem: Ecosystem, text: str) -> Any:
+    """A version that compares as its ecosystem compares; None where it is none."""
+    try:
+        return Version(text) if ecosystem is Ecosystem.PYPI else rattler.Version(text)
+    except (InvalidVersion, InvalidVersionError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _specifiers(versions: tuple[str, ...]) -> SpecifierSet | None:
+    try:
+        return SpecifierSet(",".join(_plain(text) for text in versions if _plain(text)))
+    except InvalidSpecifier:
+        return SpecifierSet()
+
+
+def _plain(text: str) -> str:
+    """Without what poetry and pixi write and PEP 440 does not know."""
+    text = text.strip()
+    if text in ("", "*"):
+        return ""
+    if text[0] == "^" or (text[0] == "~" and not text.startswith("~=")):
+        return f">={text[1:].strip()}"
+    return f"=={text}" if text[0].isdigit() else text
+
+
+@lru_cache(maxsize=4096)
+def _conda_spec(text: str) -> Any:
+    word = text.strip().partition(" ")[0]
+    if word in ("", "*"):
+        return None
+    try:
+        return rattler.VersionSpec(word)
+    except InvalidVersionSpecError:
+        return None
+
+
+def _want(wanted: dict[str, _Wanted], one: ConfiguredRequirement) -> None:
+    mine = wanted.setdefault(one.name, _Wanted(direct=True, place=one.place))
+    if one.bounded:
+        mine.versions.append(one.version)
+        mine.bounded = True
+    mine.pin = mine.pin or one.source
+    mine.url = mine.url or one.url
+
+
+def _limit(mine: _Wanted, one: ConfiguredRequirement) -> None:
+    """A constraint limits versions and may have an address; a source that it names does not count (measured)."""
+    if one.bounded:
+        mine.versions.append(one.version)
+    mine.url = mine.url or one.url
+
+
+def _requirements(taken: Taken, ecosystem: Ecosystem) -> Iterator[tuple[str, str]]:
+    for text in taken.file.requires if taken.file is not None else ():
+        if ecosystem is Ecosystem.CONDA:
+            spec = conda_requirement(text, Place(""))
+            if spec is not None and not spec.name.startswith("__"):
+                yield spec.name, spec.version
+            continue
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if requirement.marker is None or "extra" not in str(requirement.marker):
+            yield canonicalize_name(requirement.name), str(requirement.specifier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One source as the client asks it for one name."""
+
+    source: ConfiguredSource
+    known: bool
+    reachable: bool
+    #: those that will do, best first.
+    files: tuple[CataloguedFile, ...]
+
+
+def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted, catalogue: Catalogue) -> Taken:
+    """What a client does about one name."""
+
+    def answer(why: Why, asked: _Asked | None = None) -> Taken:
+        source = asked.source if asked is not None else None
+        file = asked.files[0] if asked is not None and asked.files else None
+        return Taken(
+            name, ecosystem, why, source, file, wanted.direct, wanted.place, tuple(wanted.versions), wanted.url
+        )
+
+    if wanted.url is not None:
+        return answer(Why.URL)
+    sources = config.of(ecosystem)
+    everyone = {source: _ask(source, ecosystem, name, wanted, catalogue) for source in sources}
+    if wanted.pin is not None:
+        return _pinned(config, wanted.pin, everyone, answer)
+    including = [source for source in sources if source.includes(name)]
+    offered = including or [source for source in sources if not source.explicit and source.offers(name)]
+    asked = [everyone[source] for source in offered]
+    down = [one for one in asked if not one.reachable]
+    if down and config.program not in _SHRUGGING:
+        first = next((one for one in asked if one.known or not one.reachable), None)
+        if first in down or rule_of(config, ecosystem) is not Semantics.STRICT:
+            return answer(Why.UNREACHABLE)
+    having = [one for one in asked if one.known]
+    if not having:
+        return answer(Why.ABSENT)
+    why, chosen = _choose(config, ecosystem, wanted, having)
+    if chosen is None:
+        return answer(why)
+    if including:
+        why = Why.PIN
+    elif why is Why.FIRST and having[0] is not asked[0]:
+        why = Why.FELL_THROUGH
+    return answer(why, chosen)
+
+
+def rule_of(config: ClientConfig, ecosystem: Ecosystem) -> Semantics:
+    """What the client really does with several sources, whatever its setting is called."""
+    semantics = config.rule(ecosystem)
+    if ecosystem is Ecosystem.CONDA and semantics is Semantics.FIRST_MATCH and uses_rattler(config):
+        return Semantics.BEST_MATCH
+    return semantics
+
+
+def uses_rattler(config: ClientConfig) -> bool:
+    """Whether conda solves with rattler."""
+    return config.program is Client.CONDA and any(
+        one.value == "rattler" for one in config.setting("solver", "experimental_solver")
+    )
+
+
+def _choose(
+    config: ClientConfig, ecosystem: Ecosystem, wanted: _Wanted, having: Sequence[_Asked]
+) -> tuple[Why, _Asked | None]:
+    """Which of the sources that have the name the client takes it from."""
+    suitable = [one for one in having if one.files]
+    match rule_of(config, ecosystem):
+        case Semantics.STRICT:
+            if having[0].files:
+                return Why.FIRST, having[0]
+            if ecosystem is Ecosystem.CONDA and config.program in _RATTLER and wanted.bounded and suitable:
+                return Why.LEAK, suitable[0]
+            return Why.UNSATISFIABLE, None
+        case Semantics.FIRST_MATCH:
+            if not suitable:
+                return Why.UNSATISFIABLE, None
+            return (Why.FIRST if suitable[0] is having[0] else Why.LOWER_VERSION), suitable[0]
+        case _:
+            if not suitable:
+                return Why.UNSATISFIABLE, None
+            best = suitable[0]
+            for one in suitable[1:]:
+                if version_key(ecosystem, one.files[0].version) > version_key(ecosystem, best.files[0].version):
+                    best = one
+            return (Why.BEST if len(having) > 1 else Why.FIRST), best
+
+
+def _pinned(config: ClientConfig, pin: str, everyone: Mapping[ConfiguredSource, _Asked], answer: Any) -> Taken:
+    source = config.named(pin)
+    one = everyone.get(source) if source is not None else None
+    taken: Taken
+    if one is None:
+        taken = answer(Why.ABSENT)
+    elif not one.reachable:
+        taken = answer(Why.UNREACHABLE)
+    elif not one.known:
+        taken = answer(Why.ABSENT)
+    elif _shadows(config, one, everyone):
+        taken = answer(Why.SHADOWED_PIN)
+    else:
+        taken = answer(Why.PIN, one) if one.files else answer(Why.UNSATISFIABLE)
+    return taken
+
+
+def _shadows(config: ClientConfig, pinned: _Asked, everyone: Mapping[ConfiguredSource, _Asked]) -> bool:
+    """Whether libmamba and conda's classic solver find that a higher channel has the name as well."""
+    strict = config.semantics is Semantics.STRICT and pinned.source.ecosystem is Ecosystem.CONDA
+    if not strict or config.program not in _CONDA or uses_rattler(config):
+        return False
+    higher = list(everyone)[: list(everyone).index(pinned.source)]
+    return any(everyone[source].known for source in higher)
+
+
+def _ask(source: ConfiguredSource, ecosystem: Ecosystem, name: str, wanted: _Wanted, catalogue: Catalogue) -> _Asked:
+    listing = catalogue.of(ecosystem, source.url) if source.url else None
+    if listing is None:
+        return _Asked(source, known=False, reachable=True, files=())
+    files = matching(ecosystem, listing, name, wanted.versions)
+    return _Asked(source, name in listing.projects and listing.reachable, listing.reachable, tuple(files))
