@@ -22,10 +22,10 @@ def globs_of(pattern: NamePattern, holes: Iterable[NamePattern] = ()) -> list[st
         sorted; one glob where there are no holes.
     """
     taken: dict[str, bool] = {}
-    for hole in holes:
-        if pattern.matches(hole.text):
+    for one in holes:
+        if pattern.matches(one.text):
             # A name and all names that begin with it may both be taken out.
-            taken[hole.text] = taken.get(hole.text, False) or hole.wildcard
+            taken[one.text] = taken.get(one.text, False) or one.wildcard
     if not pattern.wildcard:
         return [pattern.text]
     if not taken:
