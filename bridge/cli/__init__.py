@@ -15,7 +15,7 @@ from bridge._version import __version__
 from bridge.errors import BridgeError, plain
 
 #: in the order of `--help`; `bridge.cli.NAME` holds `NAME_command`.
-_COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "diff", "variant", "demo")
+_COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "diff", "variant", "priority", "demo")
 
 
 class _Commands(click.Group):
@@ -34,7 +34,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="conda-bridge")
 def cli() -> None:
-    """Convert conda packages to Python wheels, with nothing lost in silence."""
+    """Convert conda packages to Python wheels and back, with nothing lost in silence."""
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from bridge.model.conda import CondaName
 from bridge.priority.identity import Identities
-from bridge.priority.policy import SourceName
+from bridge.priority.policy import Ecosystem, Policy, SourceName
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,18 @@ class OverlayUrls:
     conda: Mapping[SourceName, str] = field(default_factory=dict)
     #: URL of the merged index, with a slash at the end.
     pypi: str | None = None
+
+
+def overlays_at(policy: Policy, base: str) -> OverlayUrls:
+    """Where the overlays of a policy are, if the directory that holds them is hosted at an address.
+
+    Args:
+        policy: the policy that they were made from.
+        base: `https://`, `http://` or `file://`; it is checked when it is written.
+    """
+    root = base.rstrip("/")
+    conda = {source.name: f"{root}/conda/{source.name}" for source in policy.faces(Ecosystem.CONDA)}
+    return OverlayUrls(conda, f"{root}/pypi/simple/" if policy.faces(Ecosystem.PYPI) else None)
 
 
 @dataclass(frozen=True, slots=True)
