@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from rich.table import Table
 from bridge.channel.convert import convert
 from bridge.channel.simple import write_index
 from bridge.cli.demo_installs import Environment, install_with_pip, install_with_uv
+from bridge.cli.demo_policy import Workspace, make_workspace
 from bridge.cli.demo_samples import build_samples
 from bridge.cli.output import json_option, print_json
 from bridge.mapping.hosts import baseline, parse_set, with_settings
@@ -35,8 +37,10 @@ _MODULE: Final = "gpu_demo"
 #: of the driver that uv is told of.
 _DRIVER: Final = "12.8"
 _PYTHON: Final = (sys.version_info[0], sys.version_info[1])
-_STEPS: Final = 6
+_STEPS: Final = 7
 _NO_LABEL: Final = "(no label)"
+#: platform of the machines that are only described.
+_SUBDIR: Final = "linux-64"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class _Machine:
     @property
     def host(self) -> Host:
         settings = (parse_set(f"cuda={self.cuda}"), parse_set(f"archspec={self.archspec}"))
-        return with_settings(baseline(Subdir("linux-64")), settings)
+        return with_settings(baseline(Subdir(_SUBDIR)), settings)
 
 
 _MACHINES: Final = (
@@ -135,6 +139,11 @@ def _demo(work: Path) -> dict[str, Any]:
     click.echo(f"    {_MODULE}.BACKEND is: {_backend(with_pip)}")
     _require_source("pip", with_pip, chosen[0].conda)
     click.echo(f"    {_PLAIN_PROJECT} says: {with_pip.run(_PLAIN_PROJECT)}")
+
+    step("say once where these packages may come from, to uv, pixi and conda (conda-bridge priority compile)")
+    names = (_PLAIN_PROJECT, _FAMILY)
+    workspace = make_workspace(work / "project", channel, simple, package=_FAMILY, names=names, subdir=_SUBDIR)
+    _show_workspace(workspace, work)
     return {
         "schema": "conda-bridge/demo/1",
         "machines": [
@@ -142,6 +151,8 @@ def _demo(work: Path) -> dict[str, Any]:
             for machine, each in zip(_MACHINES, chosen, strict=True)
         ],
         "installed": {"uv": with_uv.source_of(_FAMILY), "pip": with_pip.source_of(_FAMILY)},
+        "policy": [result.to_json() for result in workspace.results],
+        "commands": {client.value: command for client, command in workspace.commands.items()},
     }
 
 
@@ -174,6 +185,18 @@ def _show_choices(chosen: Sequence[Selection]) -> None:
     table.add_row("which is made of", *(_build(None if each is None else each.source) for each in picks))
     table.add_row("the same", *("yes" if each.agree else "NO" for each in chosen))
     Console(file=sys.stdout, highlight=False).print(table)
+
+
+def _show_workspace(workspace: Workspace, work: Path) -> None:
+    """Print what was compiled, what of the policy each client keeps, and what a user types now."""
+    for file in (file for result in workspace.results for file in result.files):
+        clients = ", ".join(client.value for client in file.clients)
+        click.echo(f"    {(workspace.root / file.path).relative_to(work)} ({clients})")
+    verdicts = Counter(entry.verdict.value for result in workspace.results for entry in result.report)
+    click.echo(f"    rules of the policy: {', '.join(f'{count} {verdict}' for verdict, count in verdicts.items())}")
+    click.echo(f"    now {_FAMILY} comes from the demo's own sources, whoever else has one, with")
+    for command in workspace.commands.values():
+        click.echo(f"      {command}")
 
 
 def _build(filename: str | None) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from ruamel.yaml import YAML
 
 from bridge.cli import demo, demo_installs, demo_samples
 from bridge.cli.demo_samples import lacking
@@ -23,8 +26,10 @@ def samples() -> None:
         pytest.skip(need)
 
 
-@pytest.mark.usefixtures("samples", "uv")
-def test_the_demo_ends_with_an_imported_variant(environment: Mapping[str, str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("samples")
+def test_the_demo_ends_with_an_imported_variant_and_a_policy(
+    environment: Mapping[str, str], uv: str, tmp_path: Path
+) -> None:
     work = tmp_path / "work"
     done = subprocess.run(
         [sys.executable, "-m", "bridge", "demo", "--keep", work.name],
@@ -36,7 +41,7 @@ def test_the_demo_ends_with_an_imported_variant(environment: Mapping[str, str], 
         check=False,
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    assert [line[:5] for line in done.stdout.splitlines() if line.startswith("[")] == [f"[{n}/6]" for n in range(1, 7)]
+    assert [line[:5] for line in done.stdout.splitlines() if line.startswith("[")] == [f"[{n}/7]" for n in range(1, 8)]
     table = {
         cells[0]: cells[1:]
         for line in done.stdout.splitlines()
@@ -51,6 +56,29 @@ def test_the_demo_ends_with_an_imported_variant(environment: Mapping[str, str], 
     assert "    gpu_demo.BACKEND is: CPU, x86-64-v1\n" in done.stdout
     assert "bridge-hello says: Hello from a conda package" in done.stdout
     assert (work / "wheels" / "gpu_demo-1.0.0-variants.json").is_file()
+    commands = [shlex.split(line) for line in done.stdout.splitlines()[-3:]]
+    assert [command[0] for command in commands] == ["uv", "pixi", f"CONDARC={work / 'project' / '.condarc'}"]
+    _uv_syncs(commands[0], uv, environment, work)
+    _conda_clients_are_told_the_channel(work)
+
+
+def _uv_syncs(command: list[str], uv: str, environment: Mapping[str, str], work: Path) -> None:
+    """The command that the demo prints takes the wheel from the demo's index."""
+    own = {key: value for key, value in environment.items() if key != "UV_NO_CONFIG"}
+    done = subprocess.run([uv, *command[1:]], env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    packages = {
+        each["name"]: each["source"] for each in tomllib.loads((work / "project/uv.lock").read_text())["package"]
+    }
+    assert packages["gpu-demo"] == {"registry": f"{work}/wheels/simple/"}
+
+
+def _conda_clients_are_told_the_channel(work: Path) -> None:
+    channel = (work / "channel").as_uri()
+    pixi = tomllib.loads((work / "project" / "pixi.toml").read_text())["workspace"]
+    assert [each["channel"] for each in pixi["channels"]] == [channel]
+    condarc = YAML(typ="safe").load((work / "project" / ".condarc").read_text())
+    assert condarc["channels"] == condarc["allowlist_channels"] == [channel]
 
 
 Fails = Callable[[], str]
