@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
-from pathlib import Path, PurePosixPath
+from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any
 
+import jsonschema
 import pytest
 from packaging.markers import Marker
 from packaging.utils import NormalizedName
@@ -22,8 +23,8 @@ from bridge.priority.pixi_manifest import holds_on, platform_entry
 from bridge.priority.report import Compiled, Rule, RuleReport, Verdict
 from tests.support.channel_policies import OVERLAYS, policy
 
-#: pixi's own schema is not copied here; where somebody has it, everything is held against it.
-SCHEMA = Path(os.environ.get("PIXI_SCHEMA", ""))
+#: pixi's own, as it publishes it for editors.
+SCHEMA = json.loads((files("validate_pyproject_schema_store") / "resources" / "pixi.schema.json").read_text("utf-8"))
 GRAPH = CompileContext(
     projects=(NormalizedName("acme-core"), NormalizedName("torch"), NormalizedName("numpy")),
     packages=(CondaName("acme-core"), CondaName("numpy")),
@@ -40,10 +41,7 @@ def manifest(compiled: Compiled) -> dict[str, Any]:
     said = said["tool"]["pixi"] if file.path.name == "pyproject.toml" else said
     assert said.keys() <= TOP
     assert said["workspace"].keys() <= WORKSPACE
-    if SCHEMA.is_file():
-        import jsonschema
-
-        jsonschema.validate(said, json.loads(SCHEMA.read_text()))
+    jsonschema.validate(said, SCHEMA)
     return said
 
 
