@@ -28,6 +28,7 @@ LARGEST_LOCK: Final = 64 * MIB
 #: values that a YAML document may have after its aliases are followed; 64 MiB of real lock files have fewer.
 _VALUES: Final = 4_000_000
 _DEEPEST: Final = 64
+_TOO_MUCH: Final = "holds too many values, or too deep ones"
 #: whole numbers; `1_000`, `0x10` and 1.10 stay as they are written.
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _TRUE: Final = frozenset({"true", "yes", "on"})
@@ -170,6 +171,9 @@ def yaml_tree(text: str, shown: str) -> Tree:
         builder = _Builder(yaml.parse(text, Loader=_Loader), shown)
         return Tree(builder.document(), shown, builder.lines)
     except (yaml.YAMLError, ValueError) as error:
+        # libyaml has a limit of its own, far above ours, and reads ahead
+        if "nesting depth" in (getattr(error, "problem", None) or ""):
+            raise InvalidInput(Code.LIMIT, _TOO_MUCH, subject=shown) from error
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark is not None else ""
         raise InvalidInput(Code.BAD_METADATA, f"is not YAML{where}", subject=shown) from error
@@ -242,7 +246,7 @@ class _Builder:
     def _spend(self, values: int, path: Steps) -> None:
         self._left -= values
         if self._left < 0 or len(path) > _DEEPEST:
-            raise InvalidInput(Code.LIMIT, "holds too many values, or too deep ones", subject=self._shown)
+            raise InvalidInput(Code.LIMIT, _TOO_MUCH, subject=self._shown)
 
 
 def _scalar(event: Any) -> Any:

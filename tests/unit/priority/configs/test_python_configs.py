@@ -208,6 +208,7 @@ def test_secrets_are_told_by_place_and_never_shown(tmp_path: Path) -> None:
     ("name", "text", "code"),
     [
         (".condarc", "channels: [a", Code.BAD_METADATA),
+        (".condarc", "[" * 100, Code.LIMIT),
         (".condarc", "[" * 100_000, Code.LIMIT),
         (".condarc", "a: &a [" + "x," * 50 + "]\n" + "".join(
             f"{two}: &{two} [" + f"*{one}," * 50 + "]\n" for one, two in zip("abcdef", "bcdefg", strict=True)
