@@ -99,7 +99,7 @@ def source_reports(reports: Reports, side: CondaSide, credentials: str) -> None:
                 Verdict.IMPOSSIBLE,
                 "the client verifies no attestations",
                 Code.SOURCE_UNSAYABLE,
-                remedy="verify attestations when the overlay channels are made, and compile for them",
+                remedy="verify attestations with a program of their format (CEP 27) before the files are installed",
             )
 
 

@@ -96,7 +96,7 @@ def source_reports(reports: Reports, side: PythonSide, credentials: CredentialsR
                 Verdict.IMPOSSIBLE,
                 "the client verifies no attestations",
                 Code.SOURCE_UNSAYABLE,
-                remedy="verify attestations when the overlay index is made, and compile for it",
+                remedy="verify attestations with a program of their format (PEP 740) before the files are installed",
             )
 
 
