@@ -215,6 +215,9 @@ class Code(Enum):
     OVERLAY_DROPPED = ("CB467", "overlay-dropped", "none needed; what the source said does not reach any client")
     OVERLAY_UNSAID = ("CB468", "overlay-unsaid", "do what the message says; the overlay holds less than it could")
     OVERLAY_INTEGRITY = ("CB469", "overlay-integrity", "make the overlay again, and let nothing else write to it")
+    # CB470-CB479: clients that are run
+    CLIENT_MISSING = ("CB470", "client-missing", "install the client, or leave it out")
+    CLIENT_RUN = ("CB471", "client-run", "mend what the message names; the client was not run")
 
     def __init__(self, number: str, slug: str, remedy: str) -> None:
         self.number = number
