@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,8 @@ class Site:
     asked: list[tuple[str, int]] = field(default_factory=list)
     #: first parts of paths that do not answer.
     down: set[str] = field(default_factory=set)
+    #: first part of a path -> the status that is always answered.
+    statuses: dict[str, int] = field(default_factory=dict)
     #: first part of a path -> the Authorization that it wants.
     wanted: dict[str, str] = field(default_factory=dict)
     #: path -> where it redirects to.
@@ -51,6 +54,8 @@ def serving(root: Path) -> Iterator[Site]:
             first = path.strip("/").partition("/")[0]
             if first in site.down:
                 return self._answer(503, path)
+            if first in site.statuses:
+                return self._answer(site.statuses[first], path)
             if path in site.redirects:
                 return self._answer(302, path, Location=site.redirects[path])
             if first in site.wanted and self.headers.get("Authorization") != site.wanted[first]:
@@ -103,6 +108,9 @@ def add_wheel(
     path.parent.mkdir(parents=True, exist_ok=True)
     info = f"{stem}.dist-info"
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", f"Summary: {root.name}"]
+    lines += [
+        f"Provides-Extra: {extra}" for extra in sorted(set(re.findall(r"extra == [\"'](\w+)", " ".join(requires))))
+    ]
     members = {
         f"{name.replace('-', '_')}.py": f"SOURCE = {root.name!r}\n",
         f"{info}/METADATA": "\n".join([*lines, *(f"Requires-Dist: {each}" for each in requires), ""]),
