@@ -74,6 +74,9 @@ def serving(root: Path) -> Iterator[Site]:
             kind = media.get(file.suffix, "application/octet-stream")
             return self._answer(200, path, data, ETag=etag, **{"Content-Type": kind})
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def _answer(self, status: int, path: str, data: bytes = b"", **fields: str) -> None:
             site.asked.append((path, status))
             self.send_response(status)
@@ -83,7 +86,8 @@ def serving(root: Path) -> Iterator[Site]:
             if status != 304:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if self.command != "HEAD":
+                self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             pass
