@@ -113,7 +113,7 @@ _POETRY: Final = {
     "POETRY_INSTALLER_ONLY_BINARY": ":all:",
     "POETRY_REQUESTS_MAX_RETRIES": _RETRIES,
 }
-_PDM: Final = {"PDM_CHECK_UPDATE": "0", "PDM_IGNORE_SAVED_PYTHON": "1", "PDM_ONLY_BINARY": ":all:"}
+_PDM: Final = {"PDM_CHECK_UPDATE": "0", "PDM_USE_VENV": "0", "PDM_IGNORE_SAVED_PYTHON": "1", "PDM_ONLY_BINARY": ":all:"}
 
 
 def _python(python: Path | None) -> list[str | Path]:
