@@ -13,7 +13,7 @@ from typing import Any, Final
 from bridge.channel.evidence import Seen, look_at
 from bridge.channel.inputs import Input, expand
 from bridge.channel.occupied import family_in_the_way
-from bridge.channel.pool import run
+from bridge.channel.pool import prepare, run
 from bridge.channel.repodata import Channel, open_channel
 from bridge.channel.settings import PackageSettings, Settings
 from bridge.channel.staging import Staged, failed, publish, strictly
@@ -177,6 +177,8 @@ def settings_for(
     texts = [str(item) for item in inputs]
     specs = [open_channel(location, subdirs=_subdirs(subdir)) for location in channels] if channels else []
     expanded = expand(texts, specs, parse_subdir(subdir, subject="--subdir", field=subdir))
+    if min(jobs, len(expanded)) > 1:
+        prepare()
     # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
     seen = look_at(expanded, limits) if channels or len(expanded) > 1 else Seen()
     return expanded, Settings(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import os
 import shutil
+import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from bridge.channel.inputs import Input
 from bridge.channel.settings import Settings
@@ -17,7 +22,18 @@ from bridge.channel.staging import Staged, StagedPackage, failed
 from bridge.channel.wheel_workshop import WheelWorkshop
 from bridge.channel.workshop import Workshop
 from bridge.errors import BridgeError
+from bridge.limits import MIB
 from bridge.model.plan import Outcome, Status
+
+#: inputs that a worker gets at once, and bytes of them: to hand over each by itself costs a tenth of a small package.
+_BATCH: Final = 16
+_BATCH_SIZE: Final = 4 * MIB
+#: batches for each worker, at least, so that all of them end at about the same time.
+_BATCHES: Final = 4
+#: macOS may abort a process that was forked after its libraries were loaded; elsewhere there is no fork.
+_FORKED: Final = sys.platform == "linux"
+
+_Task = tuple[Input, Path]
 
 
 class Workplace:
@@ -89,31 +105,82 @@ def run(
     Returns:
         What became of each, in the order of the inputs.
     """
+    tasks = [(item, staging / str(number)) for number, item in enumerate(inputs)]
     if jobs <= 1:
         with Workplace(settings) as place:
-            return [_told(place.attempt(item, staging / str(i)), on_outcome) for i, item in enumerate(inputs)]
-    # spawn: forking a process that has threads (py-rattler's runtime) can deadlock.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_open, initargs=(settings,)) as pool:
-        futures = [pool.submit(_work, item, staging / str(i)) for i, item in enumerate(inputs)]
+            return [_told(place.attempt(*task), on_outcome) for task in tasks]
+    arguments = (settings, dict(os.environ))
+    with ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_open, initargs=arguments) as pool:
+        batches = list(_batches(tasks, jobs))
+        futures = [pool.submit(_work, batch) for batch in batches]
         if on_outcome is not None:
             for future in futures:
                 future.add_done_callback(lambda done: _tell(done, on_outcome))
-        return [_result(future, item) for future, item in zip(futures, inputs, strict=True)]
+        return [
+            staged
+            for future, batch in zip(futures, batches, strict=True)
+            for staged in _results(future, [item for item, _ in batch])
+        ]
+
+
+def prepare() -> None:
+    """Start loading what worker processes need, and go on meanwhile."""
+    if _FORKED:
+        _context()
+        forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """How workers are started: never by forking this process, which may have threads (py-rattler's runtime)."""
+    if not _FORKED:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # A worker imports what the main module of this process does; it is there already then.
+    context.set_forkserver_preload([__name__, *(name for name in sys.modules if name.startswith("bridge."))])
+    return context
+
+
+def _batches(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, ...]]:
+    """Neighbours that are small together; the rest alone."""
+    most = max(1, min(_BATCH, len(tasks) // (jobs * _BATCHES)))
+    batch: list[_Task] = []
+    weight = 0
+    for task in tasks:
+        size = _size(task[0])
+        if batch and (len(batch) == most or weight + size > _BATCH_SIZE):
+            yield tuple(batch)
+            batch, weight = [], 0
+        batch.append(task)
+        weight += size
+    if batch:
+        yield tuple(batch)
+
+
+def _size(item: Input) -> int:
+    """In bytes; of what has to be fetched first, so many that it is handed over alone."""
+    try:
+        return _BATCH_SIZE if item.path is None else item.path.stat().st_size
+    except OSError:
+        return 0
 
 
 _place: Workplace | None = None
 
 
-def _open(settings: Settings) -> None:
+def _open(settings: Settings, environment: Mapping[str, str]) -> None:
     global _place  # noqa: PLW0603 - one per worker process, made by the pool's initializer
+    # What workers are forked from may have been started under another one.
+    os.environ.clear()
+    os.environ.update(environment)
     _place = Workplace(settings)
+    # Modules and tables stay to the end; no collection need look at them again.
+    gc.freeze()
 
 
-def _work(item: Input, directory: Path) -> Staged:
+def _work(batch: Iterable[_Task]) -> list[Staged]:
     if _place is None:
         raise RuntimeError("the worker was not initialised")
-    return _place.attempt(item, directory)
+    return [_place.attempt(*task) for task in batch]
 
 
 def _told(staged: Staged, on_outcome: Callable[[Outcome], None] | None) -> Staged:
@@ -122,16 +189,17 @@ def _told(staged: Staged, on_outcome: Callable[[Outcome], None] | None) -> Stage
     return staged
 
 
-def _tell(done: Future[Staged], on_outcome: Callable[[Outcome], None]) -> None:
+def _tell(done: Future[list[Staged]], on_outcome: Callable[[Outcome], None]) -> None:
     if done.exception() is None:
-        on_outcome(done.result().outcome)
+        for staged in done.result():
+            on_outcome(staged.outcome)
 
 
-def _result(future: Future[Staged], item: Input) -> Staged:
+def _results(future: Future[list[Staged]], batch: Sequence[Input]) -> list[Staged]:
     try:
         return future.result()
     except Exception as error:
-        return Staged(internal_error(item.label, error))
+        return [Staged(internal_error(item.label, error)) for item in batch]
 
 
 def internal_error(label: str, error: Exception) -> Outcome:
