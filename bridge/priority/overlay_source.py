@@ -8,7 +8,7 @@ is not listed at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,6 +33,8 @@ _JSON: Final = "application/vnd.pypi.simple.v1+json"
 ACCEPT: Final = f"{_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _CORE: Final = re.compile(r"sha256=([0-9a-f]{64})")
+#: the status (PEP 792) of a project whose files are not to be installed.
+QUARANTINED: Final = "quarantined"
 _QUARANTINE: Final = "the index has the project in quarantine; none of its files is offered"
 #: of a text that is passed on: a reason for yanking, a Requires-Python.
 _LONGEST: Final = 4096
@@ -73,16 +75,28 @@ class IndexProject:
     files: tuple[IndexFile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """What the page of a project says, in the words of PEP 691; nothing in it has been checked."""
+
+    entries: tuple[Mapping[str, Any], ...]
+    #: PEP 792; empty where nothing is said.
+    status: str = ""
+
+
 def read_project(answer: Answer, project: NormalizedName, tally: Tally) -> IndexProject:
     """Read a page; what cannot be listed goes to the tally.
 
     Raises:
         InvalidInput: the page as a whole is malformed (CB107, CB109, CB111) or about another project (CB112).
     """
-    read = _json_entries if _is_json(answer) else _html_entries
+    page = read_page(answer, project)
     found: dict[str, IndexFile] = {}
     doubled: set[str] = set()
-    for entry in read(answer, project, tally):
+    if page.status == QUARANTINED:
+        tally.find(Code.OVERLAY_DROPPED, project, _QUARANTINE)
+        return IndexProject(project, ())
+    for entry in page.entries:
         try:
             file = _file(entry, answer.address, project, tally)
         except InvalidInput as error:
@@ -133,42 +147,48 @@ def _document(answer: Answer) -> Mapping[str, Any]:
     return document
 
 
-def _json_entries(answer: Answer, project: NormalizedName, tally: Tally) -> Iterator[Mapping[str, Any]]:
+def read_page(answer: Answer, project: NormalizedName) -> IndexPage:
+    """What a page says, in either form.
+
+    Raises:
+        InvalidInput: the page as a whole is malformed (CB109, CB111) or about another project (CB112).
+    """
+    return _json_page(answer, project) if _is_json(answer) else _html_page(answer)
+
+
+def _json_page(answer: Answer, project: NormalizedName) -> IndexPage:
     document = _document(answer)
     if _name(document.get("name")) != project:
         raise InvalidInput(Code.IDENTITY, f"the page is not about {project}", subject=answer.address)
-    status = document.get("project-status")
-    if isinstance(status, dict) and status.get("status") == "quarantined":
-        tally.find(Code.OVERLAY_DROPPED, project, _QUARANTINE)
-        return
+    said = document.get("project-status")
+    status = said.get("status") if isinstance(said, dict) else ""
     files = document.get("files")
-    for entry in files if isinstance(files, list) else []:
-        if isinstance(entry, dict):
-            yield entry
+    entries = tuple(entry for entry in files if isinstance(entry, dict)) if isinstance(files, list) else ()
+    return IndexPage(entries, status if isinstance(status, str) else "")
 
 
-def _html_entries(answer: Answer, project: NormalizedName, tally: Tally) -> Iterator[Mapping[str, Any]]:
+def _html_page(answer: Answer) -> IndexPage:
     """Anchors in the words of the JSON form."""
     found, meta = anchors(answer.body, answer.address)
     if meta.get("pypi:repository-version", "1.0").partition(".")[0] != "1":
         raise InvalidInput(Code.BAD_METADATA, "is not version 1 of the Simple API", subject=answer.address)
-    if meta.get("pypi:project-status") == "quarantined":
-        tally.find(Code.OVERLAY_DROPPED, project, _QUARANTINE)
-        return
-    for anchor in found:
-        href, _, fragment = anchor.get("href", "").partition("#")
-        kind, _, value = fragment.partition("=")
-        core = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
-        match = _CORE.fullmatch(core or "")
-        yield {
-            "filename": anchor[""],
-            "url": href,
-            "hashes": {kind: value},
-            "requires-python": anchor.get("data-requires-python"),
-            "yanked": (anchor["data-yanked"] or True) if "data-yanked" in anchor else False,
-            "core-metadata": {"sha256": match[1]} if match else core == "true",
-            "provenance": anchor.get("data-provenance"),
-        }
+    return IndexPage(tuple(_html_entry(anchor) for anchor in found), meta.get("pypi:project-status", ""))
+
+
+def _html_entry(anchor: Mapping[str, str]) -> Mapping[str, Any]:
+    href, _, fragment = anchor.get("href", "").partition("#")
+    kind, _, value = fragment.partition("=")
+    core = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
+    match = _CORE.fullmatch(core or "")
+    return {
+        "filename": anchor[""],
+        "url": href,
+        "hashes": {kind: value},
+        "requires-python": anchor.get("data-requires-python"),
+        "yanked": (anchor["data-yanked"] or True) if "data-yanked" in anchor else False,
+        "core-metadata": {"sha256": match[1]} if match else core == "true",
+        "provenance": anchor.get("data-provenance"),
+    }
 
 
 def _file(entry: Mapping[str, Any], page: str, project: NormalizedName, tally: Tally) -> IndexFile | None:
@@ -187,7 +207,7 @@ def _file(entry: Mapping[str, Any], page: str, project: NormalizedName, tally: T
         if not filename.endswith(VARIANTS_SUFFIX):
             raise InvalidInput(Code.OVERLAY_HASH, "the page states no sha256")
         sha256 = None
-    url = _followed(entry.get("url"), page, pinned=sha256 is not None)
+    url = followed(entry.get("url"), page, pinned=sha256 is not None)
     if unquote(urlsplit(url).path.rpartition("/")[2]) != filename:
         raise _malformed("its address ends in another file name")
     provenance = entry.get("provenance")
@@ -223,8 +243,17 @@ def _parsed(filename: str) -> tuple[NormalizedName, Version, str | None] | None:
     return None
 
 
-def _followed(url: object, page: str, *, pinned: bool) -> str:
-    """An address that a client may be sent to."""
+def followed(url: object, page: str, *, pinned: bool) -> str:
+    """An address that a client, or the bridge itself, may be sent to.
+
+    Args:
+        url: as the page has it.
+        page: the address of the page, which relative ones are resolved against.
+        pinned: whether a hash says what lies there.
+
+    Raises:
+        InvalidInput: CB461 it holds credentials, or leads to another host in a way that it must not; CB465 it is none.
+    """
     if not (isinstance(url, str) and url.isprintable() and "\\" not in url):
         raise _malformed("a file without an address")
     try:
@@ -247,7 +276,7 @@ def _followed(url: object, page: str, *, pinned: bool) -> str:
 
 def _provenance(value: object, page: str, filename: str, tally: Tally) -> str | None:
     try:
-        return _followed(value, page, pinned=True)
+        return followed(value, page, pinned=True)
     except InvalidInput as error:
         tally.find(Code.OVERLAY_ADDRESS, filename, f"provenance: {error.message}")
         return None

@@ -1,0 +1,124 @@
+"""Looking at sources: what channels and indexes have of some names, and of what those require.
+
+Only names that somebody asks for are looked at, and requirements are followed within each ecosystem up to a bound. A
+source that answers 404 does not have a name; one that does not answer at all is not reachable, which is not the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final
+
+from packaging.utils import canonicalize_name
+
+from bridge.model.conda import Subdir
+from bridge.priority.catalogue import Catalogue, Listing
+from bridge.priority.configs.addresses import is_address
+from bridge.priority.configs.config import ClientConfig
+from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Presence
+from bridge.priority.look_conda import ChannelLook
+from bridge.priority.look_pypi import IndexLook
+from bridge.priority.overlay_fetch import Origins
+from bridge.priority.policy import Ecosystem, Policy, Source, SourceName, Trust
+from bridge.priority.taking import version_key
+
+#: names that are followed in one ecosystem; graphs of real projects have some hundred.
+_MOST: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A source that is looked at, in one of its faces."""
+
+    source: Source
+    ecosystem: Ecosystem
+
+    @property
+    def url(self) -> str:
+        return self.source.url(self.ecosystem) or ""
+
+
+def targets_of(policy: Policy | None, configs: Iterable[ClientConfig] = ()) -> tuple[Target, ...]:
+    """The sources of a policy, mirrors too, and those of configurations that the policy does not have.
+
+    Args:
+        policy: its sources are asked with their credentials.
+        configs: their sources are asked without any; a source that is only a name has no address to ask.
+    """
+    found = [
+        Target(source, ecosystem)
+        for source in (policy.sources.values() if policy is not None else ())
+        for ecosystem in Ecosystem
+        if source.url(ecosystem) is not None
+    ]
+    known = Catalogue(tuple(Listing(each.url, each.ecosystem) for each in found))
+    for one in (source for config in configs for source in config.sources):
+        if not one.flat and is_address(one.url) and known.of(one.ecosystem, one.url) is None:
+            source = Source(SourceName(one.url), Trust.PUBLIC)
+            conda = one.ecosystem is Ecosystem.CONDA
+            face = replace(source, conda=one.url) if conda else replace(source, pypi=f"{one.url}/")
+            found.append(Target(face, one.ecosystem))
+            known = Catalogue((*known.listings, Listing(one.url, one.ecosystem)))
+    return tuple(found)
+
+
+def look(
+    targets: Sequence[Target],
+    names: Mapping[Ecosystem, Collection[str]],
+    origins: Origins,
+    *,
+    subdirs: Sequence[Subdir] = (),
+    jobs: int = 4,
+) -> Catalogue:
+    """What sources have.
+
+    Args:
+        targets: whom to ask.
+        names: conda packages and projects, in any spelling.
+        origins: asks, with the credentials of the sources.
+        subdirs: of channels; `noarch` is always one.
+        jobs: requests at a time.
+
+    Returns:
+        One listing for each target, in their order; what could not be read is told in its problems.
+    """
+    looks = [
+        ChannelLook(each.source, origins, subdirs) if each.ecosystem is Ecosystem.CONDA
+        else IndexLook(each.source, origins)
+        for each in targets
+    ]  # fmt: skip
+    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+        for ecosystem in Ecosystem:
+            asked = [one for one in looks if one.ecosystem is ecosystem]
+            seen: set[str] = set()
+            pending = {normalized(name, ecosystem) for name in names.get(ecosystem, ())} if asked else set()
+            while pending and len(seen) < _MOST:
+                now = sorted(pending)[: _MOST - len(seen)]
+                seen.update(now)
+                questions = [(one, name) for name in now for one in asked]
+                required = list(pool.map(lambda question: question[0].find(question[1]), questions))
+                pending = {name for some in required for name in some} - seen
+    return Catalogue(tuple(one.listing() for one in looks))
+
+
+def normalized(name: str, ecosystem: Ecosystem) -> str:
+    """A name as the listings of an ecosystem have it."""
+    return str(canonicalize_name(name)) if ecosystem is Ecosystem.PYPI else name.lower()
+
+
+def provider(catalogue: Catalogue) -> Callable[[Source, Ecosystem, str], Availability]:
+    """What sources have, in the form that `explain` asks for; a source that nobody looked at is not reachable."""
+
+    def availability(source: Source, ecosystem: Ecosystem, name: str) -> Availability:
+        listing = catalogue.of(ecosystem, source.url(ecosystem) or "")
+        if listing is None or not listing.reachable:
+            return UNREACHABLE
+        project = listing.projects.get(normalized(name, ecosystem))
+        if project is None:
+            return ABSENT
+        versions = [version_key(ecosystem, file.version) for file in project.usable]
+        return Availability(Presence.KNOWN, tuple(version for version in versions if version is not None))
+
+    return availability

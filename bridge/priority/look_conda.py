@@ -1,0 +1,155 @@
+"""One channel as an audit sees it: the records of the names in question, as they are and whatever they are worth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+from urllib.parse import quote, urljoin
+
+from bridge.channel.document import DOCUMENT_SIZE, parse_repodata
+from bridge.channel.known_index import REPODATA
+from bridge.channel.solve import required_name
+from bridge.errors import BridgeError, Code
+from bridge.formats.conda.identifiers import printable
+from bridge.model.conda import Subdir
+from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing
+from bridge.priority.configs.addresses import cleaned, same_address
+from bridge.priority.overlay_fetch import Origins
+from bridge.priority.policy import Ecosystem, Source
+
+_NOARCH: Final = Subdir("noarch")
+_SECTIONS: Final = ("packages", "packages.conda")
+#: sections of `v3` (CEP 48), and what their keys lack.
+_LATER: Final = {"tar.bz2": ".tar.bz2", "conda": ".conda"}
+_RELATIONS: Final = ("base", "overrides")
+#: fields of a record that decide what is installed with it; where sources differ in them, one of them is wrong.
+_STATED: Final = ("depends", "constrains", "track_features", "features", "noarch", "extra_depends", "flags")
+
+
+class ChannelLook:
+    """Reads a channel once, when it is first asked."""
+
+    ecosystem: Final = Ecosystem.CONDA
+
+    def __init__(self, source: Source, origins: Origins, subdirs: Sequence[Subdir]) -> None:
+        self._source = source
+        self._origins = origins
+        self._subdirs = sorted({*subdirs, _NOARCH})
+        self._lock = Lock()
+        self._read = False
+        self._reachable = True
+        self._problems: list[str] = []
+        self._relations: set[str] = set()
+        self._bases: set[str] = set()
+        self._records: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = defaultdict(list)
+        self._found: dict[str, CataloguedProject] = {}
+
+    def find(self, name: str) -> Iterator[str]:
+        """Look for a name, in lowercase; gives what it requires."""
+        self._open()
+        records = self._records.get(name, ())
+        files = tuple(_file(name, filename, base, record) for filename, base, record in records)
+        if files:
+            self._found[name] = CataloguedProject(name, files)
+        specs = {spec for file in files for spec in file.requires}
+        return (found for spec in specs if (found := required_name(spec)) is not None and not found.startswith("__"))
+
+    def listing(self) -> Listing:
+        """What was found."""
+        self._open()
+        return Listing(
+            cleaned(self._source.conda or ""),
+            Ecosystem.CONDA,
+            dict(sorted(self._found.items())),
+            self._reachable,
+            tuple(sorted(self._relations)),
+            tuple(sorted(self._bases)),
+            tuple(self._problems),
+        )
+
+    def _open(self) -> None:
+        """Read the channel, unless that has been done."""
+        with self._lock:
+            if self._read:
+                return
+            self._read = True
+            for subdir in self._subdirs:
+                try:
+                    document = self._document(subdir)
+                    if document is not None:
+                        self._index(document, subdir)
+                except BridgeError as error:
+                    self._reachable &= error.code is not Code.OVERLAY_SOURCE
+                    self._problems.append(f"{subdir}: {error.message}")
+
+    def _document(self, subdir: Subdir) -> Mapping[str, Any] | None:
+        for suffix in (".zst", ""):
+            address = f"{self._source.conda}/{subdir}/{REPODATA}{suffix}"
+            answer = self._origins.get(self._source, Ecosystem.CONDA, address, limit=DOCUMENT_SIZE)
+            if answer is not None:
+                return parse_repodata(answer.body, f"{subdir}/{REPODATA}", compressed=bool(suffix))
+        return None
+
+    def _index(self, document: Mapping[str, Any], subdir: Subdir) -> None:
+        here = f"{cleaned(self._source.conda or '')}/{subdir}/"
+        info = _object(document, "info")
+        base = here
+        if isinstance(stated := info.get("base_url"), str) and stated.isprintable():
+            base = f"{cleaned(_joined(here, stated))}/"
+            if not same_address(base, here):
+                self._bases.add(base)
+        relations = _object(info, "channel_relations")
+        for value in (relations.get(key) for key in _RELATIONS):
+            # a list is not what CEP 42 says, and read all the same
+            for reference in value if isinstance(value, list) else [value]:
+                if isinstance(reference, str) and reference.isprintable():
+                    channel = f"{cleaned(self._source.conda or '')}/"
+                    self._relations.add(cleaned(_joined(channel, reference)))
+        for filename, record in _entries(document):
+            name = record.get("name")
+            if isinstance(name, str):
+                self._records[name.lower()].append((filename, base, record))
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for section in _SECTIONS:
+        for key, record in _object(document, section).items():
+            if isinstance(record, dict):
+                yield key, record
+    later = _object(document, "v3")
+    for section, extension in _LATER.items():
+        for key, record in _object(later, section).items():
+            if isinstance(record, dict):
+                yield f"{key}{extension}", record
+
+
+def _file(name: str, filename: str, base: str, record: Mapping[str, Any]) -> CataloguedFile:
+    sha256 = record.get("sha256")
+    depends = record.get("depends")
+    said = {key: record[key] for key in _STATED if record.get(key)}
+    flags = record.get("flags")
+    return CataloguedFile(
+        printable(filename),
+        printable(str(record.get("version") or "")),
+        sha256 if isinstance(sha256, str) else None,
+        f"{base}{quote(filename)}",
+        tuple(spec for spec in depends if isinstance(spec, str)) if isinstance(depends, list) else (),
+        stated=hashlib.sha256(json.dumps([name, said], sort_keys=True).encode()).hexdigest(),
+        properties=tuple(str(flag) for flag in flags) if isinstance(flags, list) else None,
+    )
+
+
+def _joined(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return reference
+
+
+def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
