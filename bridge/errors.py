@@ -144,6 +144,10 @@ class Code(Enum):
     CHANNEL_RECORD = ("CB338", "no-channel-record", "rebuild the package; its record would harm the channel")
     ELSEWHERE = ("CB339", "packages-elsewhere", "remove base_url, or index the directory that holds the packages")
     VARIANT_IMPOSSIBLE = ("CB340", "variant-impossible", "mend the properties; no machine satisfies them together")
+    BUSY = ("CB341", "destination-busy", "wait until the other run has ended, then run again")
+    NO_SPACE = ("CB342", "no-space", "make room, then run again; what was done is kept, and nothing was published")
+    OTHER_SOURCE = ("CB343", "other-source", "give the source that the destination was made from, or another destination")
+    SOURCE_EMPTY = ("CB344", "source-empty", "check the source; with --delete, what was made of it is taken away")
 
     # --- CB4xx: findings about priorities ------------------------------------------------------------------------
     # CB401-CB426: what an audit finds, rule DC01 to DC26

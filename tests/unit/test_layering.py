@@ -14,6 +14,7 @@ PACKAGE = ROOT / "bridge"
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"sync"},
     {"serve", "publish", "priority"},
     {"select"},
     {"channel", "compare"},
