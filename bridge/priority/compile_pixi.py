@@ -25,7 +25,7 @@ from bridge.priority.context import CompileContext
 from bridge.priority.pixi_existing import Manifest, read_manifest
 from bridge.priority.pixi_manifest import Pins, holds_on, manifest_text, platform_entry, workspace_age
 from bridge.priority.policy import Policy
-from bridge.priority.python_reports import Reports
+from bridge.priority.python_reports import Reports, overlay_order
 from bridge.priority.python_side import ProjectClaim, PythonSide, python_side
 from bridge.priority.report import Client, Compiled, CompiledFile, FileFormat, Rule, Verdict
 from bridge.priority.toml_text import Value
@@ -126,7 +126,7 @@ def _pin_packages(
 
 def _index_reports(reports: Reports, side: PythonSide) -> None:
     if side.overlay is not None:
-        reports.exact(Rule.ORDER, "policy", "the overlay index lists each project from the source that decides")
+        overlay_order(reports, side, "indexes")
         for claim in side.claims:
             reports.claim(claim, Verdict.EXACT, "the overlay index lists no other source's files")
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.errors import Code
-from bridge.priority.policy import Intent, Policy, Source, Unreachable
+from bridge.priority.policy import Intent, Policy, Semantics, Source, Unreachable
 from bridge.priority.python_side import ProjectClaim, PythonSide
 from bridge.priority.report import Client, Rule, RuleReport, Verdict
 
@@ -55,7 +55,7 @@ def header(policy: Policy) -> str:
 
 def overlay_reports(reports: Reports, side: PythonSide) -> None:
     """What holds because the client has one index, and that index lists only what the policy allows."""
-    reports.exact(Rule.ORDER, "policy", "the overlay index lists each project from the source that decides")
+    overlay_order(reports, side, "policy")
     for claim in side.claims:
         reports.claim(claim, Verdict.EXACT, "the overlay index lists no other source's files")
     reports.exact(Rule.CLOSED, "policy", "the overlay index is the only one in the configuration")
@@ -63,6 +63,16 @@ def overlay_reports(reports: Reports, side: PythonSide) -> None:
     for source in side.indexes:
         if source.min_age is not None:
             reports.exact(Rule.MIN_AGE, source.name, "the overlay index lists no younger files")
+
+
+def overlay_order(reports: Reports, side: PythonSide, subject: str) -> None:
+    """Which source's files the overlay index lists; it cannot know which versions somebody will ask for."""
+    if side.policy.semantics is Semantics.FIRST_MATCH and len(side.normal) > 1:
+        detail = "the overlay index lists each project from the first source that has it, whatever version is required"
+        remedy = "claim the name for the source that has the version"
+        reports.add(Rule.ORDER, subject, Verdict.STRICTER, detail, Code.SOURCE_ORDER, remedy=remedy)
+    else:
+        reports.exact(Rule.ORDER, subject, "the overlay index lists each project from the source that decides")
 
 
 def source_reports(reports: Reports, side: PythonSide, credentials: CredentialsRule) -> None:

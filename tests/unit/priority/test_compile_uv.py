@@ -105,6 +105,14 @@ def test_an_overlay_is_the_only_index() -> None:
     assert compiled.worst() is Verdict.EXACT
 
 
+def test_an_overlay_index_cannot_pass_over_a_source_for_its_versions() -> None:
+    both = policy_of(SOURCES + CURATED, order=("internal", "curated", "world"), default="first-match")
+    overlays = CompileContext(overlays=OverlayUrls(pypi="https://o.example/simple/"))
+    assert verdicts(compile_uv(both, overlays), Rule.ORDER) == {"policy": (Verdict.STRICTER, "CB430")}
+    one = policy_of(default="first-match")
+    assert verdicts(compile_uv(one, overlays), Rule.ORDER) == {"policy": (Verdict.EXACT, None)}
+
+
 def test_404_of_a_whole_index_is_reported_only_where_there_is_a_next_one() -> None:
     both = policy_of(SOURCES + CURATED, order=("internal", "curated", "world"))
     assert verdicts(compile_uv(both, CompileContext()), Rule.UNREACHABLE) == {"policy": (Verdict.WEAKER, "CB432")}
