@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from bridge.errors import Code, InvalidInput
+from bridge.limits import KIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 BLOCK: Final = 1 << 20
 #: decoded blocks that may wait for the consumer.
 _AHEAD: Final = 4
+#: a file up to this size is read once and as a whole: its headers alone take a dozen reads otherwise.
+_SMALL: Final = 256 * KIB
 
 
 class ByteSource(Protocol):
@@ -47,12 +50,24 @@ class SharedFile:
             raise InvalidInput(Code.SOURCE, f"cannot be opened: {error.strerror or error}", subject=subject) from error
         self._lock = threading.Lock()
         self._state = self._stat()
+        #: all of a small file, once something of it has been read.
+        self._content: bytes | None = None
 
     @property
     def size(self) -> int:
         return self._state[0]
 
     def read_at(self, offset: int, size: int) -> bytes:
+        if self.size > _SMALL:
+            return self._read(offset, size)
+        if self._content is None:
+            self._content = self._read(0, self.size)
+        data = self._content[offset : offset + size]
+        if len(data) < size:
+            raise self._too_short()
+        return data
+
+    def _read(self, offset: int, size: int) -> bytes:
         parts: list[bytes] = []
         wanted = size
         try:
@@ -69,7 +84,7 @@ class SharedFile:
                 Code.SOURCE, f"cannot be read: {error.strerror or error}", subject=self._subject
             ) from error
         if wanted:
-            raise InvalidInput(Code.UNREADABLE, "the file ends too early", subject=self._subject)
+            raise self._too_short()
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def check_unchanged(self) -> None:
@@ -105,6 +120,9 @@ class SharedFile:
 
     def close(self) -> None:
         self._file.close()
+
+    def _too_short(self) -> InvalidInput:
+        return InvalidInput(Code.UNREADABLE, "the file ends too early", subject=self._subject)
 
     def _stat(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
