@@ -132,7 +132,9 @@ def _copy_pressed(writer: WheelWriter, plan: WheelPlan, press: PayloadPress | No
         if not isinstance(planned.source, FromPayload) or planned.source.provider is not None or planned.edits:
             continue
         if planned.sha256 is not None and (found := pressed.get(planned.source.path)) is not None:
-            writer.add_pressed(planned.target, found, press.file, sha256=planned.sha256, executable=planned.executable)
+            writer.add_pressed(
+                planned.target, found, press.scratch, sha256=planned.sha256, executable=planned.executable
+            )
             copied.add(planned.target)
     return frozenset(copied)
 

@@ -25,6 +25,7 @@ from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.conda.remote import open_remote
 from bridge.formats.conda.survey import survey
 from bridge.formats.wheel.press import PayloadPress
+from bridge.formats.wheel.scratch import Scratch
 from bridge.mapping.names import DependencyKind, Evidence
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaMetadata, CondaName, IndexJson, Noarch, Origin
@@ -92,8 +93,8 @@ class Workshop:
         directory.mkdir(parents=True, exist_ok=True)
         with (
             self._opened(item) as (artifact, record),
-            tempfile.TemporaryFile(dir=directory) as file,
-            PayloadPress(file, compression=compression, threads=threads) as press,
+            Scratch(directory) as scratch,
+            PayloadPress(scratch, compression=compression, threads=threads) as press,
         ):
             request = self._request(PressedArtifact(artifact, press), record)
             plan = plan_wheel(request)

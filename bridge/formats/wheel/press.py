@@ -1,7 +1,7 @@
 """Members compressed before anybody knows their names in the wheel.
 
 A plan needs one whole pass over a payload, and compressing needs another. Done in the same pass, the payload is decoded
-and hashed once: what a reader hands out is compressed on the side into a temporary file, and members that the plan
+and hashed once: what a reader hands out is compressed on the side and put aside, and members that the plan
 leaves as they are get their compressed bytes copied.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import IO, Protocol
+from typing import Protocol
 
 from bridge.formats.wheel.compression import (
     CHUNK,
@@ -23,6 +23,7 @@ from bridge.formats.wheel.compression import (
     crc32_combine,
 )
 from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
+from bridge.formats.wheel.scratch import Scratch
 from bridge.formats.zip_records import DEFLATED, STORED
 
 
@@ -39,7 +40,7 @@ class _Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """Where the compressed bytes of one file lie in the press's file."""
+    """Where the compressed bytes of one file lie in the press's scratch."""
 
     offset: int
     #: of the file itself, in bytes.
@@ -64,16 +65,15 @@ class PayloadPress:
     """Compresses what is read through it; a context manager.
 
     Args:
-        file: a temporary file, open for reading and writing, at its start.
+        scratch: takes the compressed bytes; empty.
         compression: preset; decides the bytes, which are those that `WheelWriter` makes.
         threads: compressing threads; does not change the bytes.
     """
 
-    def __init__(self, file: IO[bytes], *, compression: Compression, threads: int) -> None:
-        self.file = file
+    def __init__(self, scratch: Scratch, *, compression: Compression, threads: int) -> None:
+        self.scratch = scratch
         self._compression = compression
         self._work = OrderedWork(threads, WINDOW)
-        self._position = 0
         self._pressed: dict[str, Pressed] = {}
         self._batch: list[tuple[str, bytes]] = []
         self._weight = 0
@@ -92,7 +92,6 @@ class PayloadPress:
         """Wait for everything; the files that were read to their ends and that deflate shrank or that are small."""
         self._flush()
         self._work.settle()
-        self.file.flush()
         return self._pressed
 
     def small(self, key: str, data: bytes) -> None:
@@ -124,25 +123,21 @@ class PayloadPress:
 
     def _place(self, batch: list[tuple[str, int, int, int, bytes | bytearray]]) -> None:
         for key, size, method, crc, payload in batch:
-            self._pressed[key] = Pressed(self._position, size, len(payload), method, crc)
-            self._append(payload)
+            self._pressed[key] = Pressed(self.scratch.position, size, len(payload), method, crc)
+            self.scratch.append(payload)
 
     def _grow(self, growing: _Growing, length: int, result: tuple[bytes, int]) -> None:
         payload, crc = result
         if not growing.started:
-            growing.offset, growing.started = self._position, True
+            growing.offset, growing.started = self.scratch.position, True
         growing.compressed_size += len(payload)
         growing.crc = crc32_combine(growing.crc, crc, length)
-        self._append(payload)
+        self.scratch.append(payload)
 
     def _ended(self, growing: _Growing, key: str, size: int) -> None:
         method = STORED if self._compression is Compression.STORED else DEFLATED
         if method == STORED or growing.compressed_size < size:
             self._pressed[key] = Pressed(growing.offset, size, growing.compressed_size, method, growing.crc)
-
-    def _append(self, payload: bytes | bytearray) -> None:
-        self.file.write(payload)
-        self._position += len(payload)
 
 
 class TeeReader:

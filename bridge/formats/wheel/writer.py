@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import IO
 
     from bridge.formats.wheel.member_names import Objection
     from bridge.formats.wheel.press import Pressed
+    from bridge.formats.wheel.scratch import Scratch
 
 
 class SupportsRead(Protocol):
@@ -148,13 +148,13 @@ class WheelWriter:
         self.add(name, io.BytesIO(data), len(data), executable=executable)
 
     def add_pressed(
-        self, name: str, pressed: Pressed, source: IO[bytes], *, sha256: bytes, executable: bool = False
+        self, name: str, pressed: Pressed, source: Scratch, *, sha256: bytes, executable: bool = False
     ) -> None:
         """Add a member whose bytes were compressed before.
 
         Args:
             pressed: where they lie.
-            source: the press's file.
+            source: the press's scratch.
             sha256: digest of the content.
 
         Raises:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO, BinaryIO
 
+    from bridge.formats.wheel.scratch import Scratch
+
 _BLOCK: Final = 1 * MIB
 #: what `copy_file_range` answers where kernel or file system cannot do it; then bytes are copied by hand.
 _CANNOT_COPY: Final = frozenset({errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM})
@@ -62,13 +64,13 @@ class ZipOutput:
         self._write(payload)
         self._entries.append(entry)
 
-    def put_from(self, entry: Entry, source: IO[bytes], offset: int) -> None:
-        """Write a member whose compressed bytes lie in another file."""
+    def put_from(self, entry: Entry, source: Scratch, offset: int) -> None:
+        """Write a member whose compressed bytes were put aside."""
         if entry.compressed_size <= _BLOCK:
-            self.put(entry, _read_at(source, offset, entry.compressed_size))
+            self.put(entry, source.read_at(offset, entry.compressed_size))
             return
         self._write(local_header(entry, self._thresholds))
-        self._copy(source, offset, entry.compressed_size)
+        self._copy(source.file(), offset, entry.compressed_size)
         self._entries.append(entry)
 
     def begin(self, entry: Entry) -> None:
@@ -168,14 +170,6 @@ class ZipOutput:
             copied += len(block)
         self._position += length
         self._file.seek(self._position)
-
-
-def _read_at(source: IO[bytes], offset: int, length: int) -> bytes:
-    """Bytes of an unbuffered or flushed file, without moving its position where the system can do that."""
-    if hasattr(os, "pread"):
-        return os.pread(source.fileno(), length, offset)
-    source.seek(offset)
-    return source.read(length)
 
 
 def _copy_in_kernel(source: IO[bytes], source_offset: int, target: IO[bytes], target_offset: int, length: int) -> int:

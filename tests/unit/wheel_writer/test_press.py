@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import random
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.press import PayloadPress
+from bridge.formats.wheel.scratch import Scratch
 from bridge.formats.wheel.writer import WheelWriter
 
 MIB = 1 << 20
@@ -52,7 +52,10 @@ def directly(path: Path, compression: Compression) -> None:
 
 
 def pressed(path: Path, compression: Compression, threads: int, piece: int) -> set[str]:
-    with tempfile.TemporaryFile() as file, PayloadPress(file, compression=compression, threads=threads) as press:
+    with (
+        Scratch(path.parent) as scratch,
+        PayloadPress(scratch, compression=compression, threads=threads) as press,
+    ):
         for name, data in contents().items():
             reader = press.tee(name, Source(data, piece))
             while reader.read1(MIB):
@@ -62,7 +65,7 @@ def pressed(path: Path, compression: Compression, threads: int, piece: int) -> s
             for name, data in contents().items():
                 if name in found:
                     digest = hashlib.sha256(data).digest()
-                    writer.add_pressed(name, found[name], press.file, sha256=digest)
+                    writer.add_pressed(name, found[name], press.scratch, sha256=digest)
                 else:
                     writer.add(name, io.BytesIO(data), len(data))
             writer.finish("x-1.dist-info")
@@ -93,7 +96,23 @@ def test_how_the_bytes_arrive_does_not_matter(tmp_path: Path) -> None:
     assert all(other == first for other in others)
 
 
-def test_a_file_that_is_not_read_to_its_end_is_not_there() -> None:
-    with tempfile.TemporaryFile() as file, PayloadPress(file, compression=Compression.FAST, threads=1) as press:
+def test_a_file_that_is_not_read_to_its_end_is_not_there(tmp_path: Path) -> None:
+    with Scratch(tmp_path) as scratch, PayloadPress(scratch, compression=Compression.FAST, threads=1) as press:
         press.tee("half", Source(b"x" * 1000, 10)).read1(10)
         assert press.finish() == {}
+
+
+def test_few_bytes_need_no_file_and_many_leave_none(tmp_path: Path) -> None:
+    with Scratch(tmp_path / "absent") as scratch:
+        scratch.append(b"abc")
+        scratch.append(bytearray(b"def"))
+        assert (scratch.read_at(1, 4), scratch.position) == (b"bcde", 6)
+    with Scratch(tmp_path) as scratch:
+        for number in range(12):
+            scratch.append(bytes([number]) * MIB)
+        assert scratch.read_at(MIB - 1, 2) == b"\0\1"
+        scratch.append(b"end")
+        assert scratch.read_at(12 * MIB, 3) == b"end"
+        assert scratch.read_at(3 * MIB, 1) == b"\3"
+        assert scratch.file().seek(0, 2) == scratch.position == 12 * MIB + 3
+    assert not list(tmp_path.iterdir())
