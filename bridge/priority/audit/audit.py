@@ -1,0 +1,67 @@
+"""An audit of a project: its configurations and lock files, held against a policy and against what sources have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.priority.audit.finding import AuditReport, Rule, sorted_findings
+from bridge.priority.audit.latent_rules import latent_findings
+from bridge.priority.audit.lock_rules import lock_findings
+from bridge.priority.audit.locks.read import read_locks
+from bridge.priority.audit.name_rules import name_findings
+from bridge.priority.audit.resolution_rules import resolution_findings
+from bridge.priority.audit.scene import Scene
+from bridge.priority.audit.setting_rules import setting_findings
+from bridge.priority.audit.source_rules import source_findings
+from bridge.priority.catalogue import Catalogue
+from bridge.priority.configs.read import read_configurations
+from bridge.priority.decision import Decider
+from bridge.priority.identity import Identities
+from bridge.priority.policy import NameIdentities, Policy
+
+
+def audit(
+    project: Path,
+    policy: Policy | None = None,
+    catalogue: Catalogue | None = None,
+    *,
+    user: Path | None = None,
+    names: Identities | None = None,
+) -> AuditReport:
+    """Everything that is wrong with where a project's packages come from.
+
+    Args:
+        project: a directory.
+        policy: what should be; None to look for weaknesses that need no policy.
+        catalogue: what the sources have, as `bridge.priority.look.look` finds it; None to ask nobody.
+        user: a home directory whose configuration counts too.
+        names: what packages are called in the other ecosystem; None for what the policy says alone.
+
+    Raises:
+        InvalidInput: CB101, the project is no directory. What is wrong with a single file is a problem of the report.
+    """
+    found = read_configurations(project, user=user)
+    locks, broken = read_locks(project)
+    identities = names or Identities(policy.names if policy is not None else NameIdentities())
+    decider = Decider(policy, identities) if policy is not None else None
+    scene = Scene(found.configs, locks, found.secrets, identities, policy, decider, catalogue)
+    findings = [
+        *resolution_findings(scene),
+        *latent_findings(scene),
+        *setting_findings(scene),
+        *lock_findings(scene),
+        *name_findings(scene),
+        *(source_findings(policy, catalogue, identities) if catalogue is not None else ()),
+    ]
+    skipped = tuple((rule, "the sources were not asked") for rule in Rule if rule.needs_sources and catalogue is None)
+    problems = (*(str(problem) for problem in (*found.problems, *broken)), *_silent(catalogue))
+    return AuditReport(sorted_findings(findings), skipped=skipped, problems=problems)
+
+
+def _silent(catalogue: Catalogue | None) -> Iterator[str]:
+    for listing in catalogue.listings if catalogue is not None else ():
+        if not listing.reachable:
+            yield f"{listing.url}: does not answer"
+        else:
+            yield from (f"{listing.url}: {problem}" for problem in listing.problems)

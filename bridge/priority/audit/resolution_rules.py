@@ -1,0 +1,138 @@
+"""From where each client takes what the project needs, held against the policy: DC01, DC03, DC04, DC06 to DC10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.priority.audit.finding import Evidence, Finding, Rule, Severity
+from bridge.priority.audit.scene import Scene
+from bridge.priority.catalogue import Catalogue
+from bridge.priority.configs.conda import conda_requirement
+from bridge.priority.configs.config import ClientConfig, Place, Setting
+from bridge.priority.decision import Decision, Outcome
+from bridge.priority.policy import Ecosystem, Semantics, Source, SourceName
+from bridge.priority.taking import Taken, Why, rule_of, take_all, uses_rattler
+
+_RULES = {
+    Why.BEST: Rule.DC04,
+    Why.LOWER_VERSION: Rule.DC04,
+    Why.FELL_THROUGH: Rule.DC06,
+    Why.LEAK: Rule.DC07,
+    Why.SHADOWED_PIN: Rule.DC09,
+}
+#: settings of conda's that most of its solvers do not follow.
+IGNORED_PINS = ("pinned_packages", "disallow", "disallowed_packages")
+
+
+def resolution_findings(scene: Scene) -> Iterator[Finding]:
+    """What clients take from the wrong source, as far as the sources were asked."""
+    if scene.catalogue is None:
+        return
+    for config in scene.configs:
+        for ecosystem in Ecosystem:
+            if config.of(ecosystem):
+                for taken in take_all(config, ecosystem, scene.catalogue):
+                    yield from _judged(scene, config, taken, scene.catalogue)
+
+
+def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:
+    decision = scene.decide(taken.name, taken.ecosystem, taken.versions)
+    if decision is None:
+        yield from _compared(config, taken, catalogue)
+        return
+    right = {answer.source for answer in decision.answers if answer.outcome is Outcome.PROVIDED}
+    if taken.why.fails:
+        if taken.why is Why.SHADOWED_PIN and right:
+            message = f"{config.client.value} cannot take {taken.name}: {taken.why.value}"
+            yield Finding(Rule.DC09, Severity.ERROR, message, Evidence(taken.place, name=taken.name))
+        return
+    source = _source_of(scene, taken)
+    if (source is not None and source.name in right) or (source is None and _same_file(scene, taken, right)):
+        return
+    if taken.source is None and source is None:
+        return  # an address that no source of the policy has: the requirement itself says where it is from
+    rule = _rule(scene, config, taken, decision)
+    shown = source.name if source is not None else taken.source.name if taken.source is not None else ""
+    version = f" {taken.file.version}" if taken.file is not None else ""
+    message = f"{config.client.value} takes {taken.name}{version} from {shown} ({taken.why.value}); {_answer(decision)}"
+    place = _place(config, taken, rule)
+    yield Finding(rule, Severity.ERROR, message, Evidence(place, shown, taken.name))
+    for setting in _ignored(config, taken.name):
+        message = f"{setting.key} is not followed: {config.client.value} takes {taken.name}{version} from {shown}"
+        yield Finding(Rule.DC10, Severity.ERROR, message, Evidence(setting.place, shown, taken.name))
+
+
+def _compared(config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:
+    """Without a policy nobody says who is right, but a name that several sources compete for is worth a look."""
+    if taken.why is not Why.BEST or taken.source is None:
+        return
+    having = ", ".join(one.url for one in catalogue.having(taken.ecosystem, taken.name))
+    message = f"{config.client.value} takes the best version of {taken.name} that any of {having} has"
+    evidence = Evidence(config.mode, taken.source.name, taken.name)
+    yield Finding(_compares(config, taken.ecosystem), Severity.WARNING, message, evidence)
+
+
+def _source_of(scene: Scene, taken: Taken) -> Source | None:
+    if taken.source is not None:
+        return scene.source_of(taken.source.url, taken.ecosystem)
+    return scene.source_holding(taken.url, taken.ecosystem) if taken.url else None
+
+
+def _same_file(scene: Scene, taken: Taken, right: set[SourceName | None]) -> bool:
+    """Whether the very same file is what a right source has: an overlay leads to the files of their owner."""
+    if taken.file is None or taken.file.sha256 is None or scene.policy is None:
+        return False
+    for name in right:
+        listing = scene.listing(scene.policy.sources[name], taken.ecosystem) if name is not None else None
+        project = listing.projects.get(taken.name) if listing is not None else None
+        if project is not None and any(
+            (file.filename, file.sha256) == (taken.file.filename, taken.file.sha256) for file in project.files
+        ):
+            return True
+    return False
+
+
+def _rule(scene: Scene, config: ClientConfig, taken: Taken, decision: Decision) -> Rule:
+    """What explains that a name comes from the wrong source."""
+    owners = {source for answer in decision.answers for source in answer.allowed if answer.claims}
+    if taken.why not in (Why.PIN, Why.URL):
+        for configured in config.of(taken.ecosystem):
+            owner = scene.source_of(configured.url, taken.ecosystem)
+            if configured.explicit and owner is not None and owner.name in owners:
+                return Rule.DC03
+    without_order = rule_of(config, taken.ecosystem) is Semantics.BEST_MATCH and len(config.of(taken.ecosystem)) > 1
+    if taken.why is Why.BEST or (without_order and taken.why in (Why.FIRST, Why.FELL_THROUGH)):
+        return _compares(config, taken.ecosystem)
+    return _RULES.get(taken.why, Rule.DC01)
+
+
+def _compares(config: ClientConfig, ecosystem: Ecosystem) -> Rule:
+    """Which rule it is that the client compares versions."""
+    flexible = ecosystem is Ecosystem.CONDA and config.rule(ecosystem) is Semantics.FIRST_MATCH
+    return Rule.DC08 if flexible and uses_rattler(config) else Rule.DC04
+
+
+def _place(config: ClientConfig, taken: Taken, rule: Rule) -> Place | None:
+    if rule in (Rule.DC04, Rule.DC06, Rule.DC08):
+        return config.mode
+    if rule is Rule.DC01 and taken.why not in (Why.PIN, Why.URL) and taken.source is not None:
+        return taken.source.place
+    return taken.place
+
+
+def _answer(decision: Decision) -> str:
+    """What the policy says instead."""
+    first = decision.answers[0]
+    if first.outcome is Outcome.PROVIDED:
+        owners = dict.fromkeys(str(answer.source) for answer in decision.answers if answer.source is not None)
+        return f"the policy gives it to {' or '.join(owners)}"
+    if first.allowed and first.claims:
+        return f"the policy gives it to {', '.join(first.allowed)}"
+    return f"the policy takes it from nobody: {first.outcome.value}"
+
+
+def _ignored(config: ClientConfig, name: str) -> Iterator[Setting]:
+    for setting in config.setting(*IGNORED_PINS):
+        found = conda_requirement(setting.value, setting.place)
+        if found is not None and found.name == name:
+            yield setting

@@ -1,0 +1,84 @@
+"""All that the rules of an audit look at: a project's files, the policy, and what the sources have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.model.conda import CondaName
+from bridge.priority.audit.locks.locked import LockedPackage
+from bridge.priority.catalogue import Catalogue, Listing
+from bridge.priority.configs.addresses import same_address
+from bridge.priority.configs.config import ClientConfig
+from bridge.priority.configs.read import Secret
+from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Decider, Decision, Presence
+from bridge.priority.identity import Identities
+from bridge.priority.policy import Ecosystem, Policy, Source
+from bridge.priority.taking import matching, version_key
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What there is to judge; pure."""
+
+    configs: tuple[ClientConfig, ...]
+    locks: tuple[LockedPackage, ...]
+    secrets: tuple[Secret, ...]
+    names: Identities
+    #: None where a project is looked at without a policy.
+    policy: Policy | None = None
+    #: None with and only with `policy`.
+    decider: Decider | None = None
+    #: None where nobody asked the sources.
+    catalogue: Catalogue | None = None
+
+    def source_of(self, address: str, ecosystem: Ecosystem) -> Source | None:
+        """The source of the policy at an address, that of a mirror for its copy; None where the policy has none."""
+        for source in self.policy.sources.values() if self.policy is not None else ():
+            if same_address(source.url(ecosystem) or "", address):
+                return self._original(source)
+        return None
+
+    def source_holding(self, url: str, ecosystem: Ecosystem) -> Source | None:
+        """The source of the policy whose files begin with the address of a file, or that lists it."""
+        for source in self.policy.sources.values() if self.policy is not None else ():
+            base = (source.url(ecosystem) or "").rstrip("/")
+            if base and url.startswith(f"{base}/"):
+                return self._original(source)
+        for source in self.policy.sources.values() if self.policy is not None else ():
+            listing = self.listing(source, ecosystem)
+            if listing is not None and any(file.url == url for one in listing.projects.values() for file in one.files):
+                return self._original(source)
+        return None
+
+    def listing(self, source: Source, ecosystem: Ecosystem) -> Listing | None:
+        """What a source has; None where nobody asked it."""
+        return self.catalogue.of(ecosystem, source.url(ecosystem) or "") if self.catalogue is not None else None
+
+    def decide(self, name: str, ecosystem: Ecosystem, versions: tuple[str, ...] = ()) -> Decision | None:
+        """What the policy says about a name with some requirements; None without a policy."""
+        if self.decider is None:
+            return None
+
+        def knows(source: Source) -> Availability:
+            listing = self.listing(source, ecosystem)
+            if listing is None:
+                return ABSENT
+            if not listing.reachable:
+                return UNREACHABLE
+            if name not in listing.projects:
+                return ABSENT
+            files = matching(ecosystem, listing, name, versions)
+            return Availability(Presence.KNOWN, tuple(version_key(ecosystem, file.version) for file in files))
+
+        # names of both ecosystems are texts to the decider, which normalises them itself
+        return self.decider.decide(CondaName(name), ecosystem, knows)
+
+    def names_of(self, ecosystem: Ecosystem) -> frozenset[str]:
+        """The packages of an ecosystem that the project requires or has locked."""
+        required = {one.name for config in self.configs for one in config.requirements if one.ecosystem is ecosystem}
+        return frozenset(required | {one.name for one in self.locks if one.ecosystem is ecosystem and not one.local})
+
+    def _original(self, source: Source) -> Source:
+        if self.policy is None or source.mirror_of is None:
+            return source
+        return self.policy.sources[source.mirror_of]
