@@ -68,13 +68,21 @@ class Workplace:
     def attempt(self, item: Input, directory: Path) -> Staged:
         """Convert one input into `directory`; whatever goes wrong becomes its outcome."""
         try:
-            return self._wheel(item, directory) if item.is_wheel else self._artifact(item, directory)
+            return self.convert(item, directory)
         except BridgeError as error:
             shutil.rmtree(directory, ignore_errors=True)
             return Staged(failed(item.label, error))
         except Exception as error:
             shutil.rmtree(directory, ignore_errors=True)
             return Staged(internal_error(item.label, error))
+
+    def convert(self, item: Input, directory: Path) -> Staged:
+        """Convert one input into `directory`.
+
+        Raises:
+            BridgeError: what is wrong with it; other errors come as they are. Files may be left in `directory`.
+        """
+        return self._wheel(item, directory) if item.is_wheel else self._artifact(item, directory)
 
     def _artifact(self, item: Input, directory: Path) -> Staged:
         made = self.artifacts().convert(item, directory)
@@ -110,7 +118,7 @@ def run(
         with Workplace(settings) as place:
             return [_told(place.attempt(*task), on_outcome) for task in tasks]
     arguments = (settings, dict(os.environ))
-    with ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_open, initargs=arguments) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=worker_context(), initializer=_open, initargs=arguments) as pool:
         batches = list(_batches(tasks, jobs))
         futures = [pool.submit(_work, batch) for batch in batches]
         if on_outcome is not None:
@@ -126,11 +134,11 @@ def run(
 def prepare() -> None:
     """Start loading what worker processes need, and go on meanwhile."""
     if _FORKED:
-        _context()
+        worker_context()
         forkserver.ensure_running()
 
 
-def _context() -> BaseContext:
+def worker_context() -> BaseContext:
     """How workers are started: never by forking this process, which may have threads (py-rattler's runtime)."""
     if not _FORKED:
         return multiprocessing.get_context("spawn")
