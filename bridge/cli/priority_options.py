@@ -36,3 +36,9 @@ def policy_path(chosen: Path | None, project: Path) -> Path:
     if not path.is_file():
         raise click.UsageError(f"{project} has no {POLICY_FILE}; name one with --policy")
     return path
+
+
+def policy_if_any(chosen: Path | None, project: Path) -> Path | None:
+    """The policy file of a command that also works without one; None where neither user nor project name one."""
+    path = project / POLICY_FILE if chosen is None else chosen
+    return path if path.is_file() else None

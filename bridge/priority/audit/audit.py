@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
+from bridge.model.conda import CondaName, Subdir
 from bridge.priority.audit.finding import AuditReport, Rule, sorted_findings
 from bridge.priority.audit.latent_rules import latent_findings
 from bridge.priority.audit.lock_rules import lock_findings
@@ -18,7 +21,54 @@ from bridge.priority.catalogue import Catalogue
 from bridge.priority.configs.read import read_configurations
 from bridge.priority.decision import Decider
 from bridge.priority.identity import Identities
-from bridge.priority.policy import NameIdentities, Policy
+from bridge.priority.look import look, targets_of
+from bridge.priority.overlay_fetch import Origins
+from bridge.priority.policy import Ecosystem, NameIdentities, Policy
+
+
+def look_for(
+    project: Path,
+    policy: Policy | None,
+    names: Identities,
+    *,
+    user: Path | None = None,
+    subdirs: Sequence[Subdir] = (),
+    origins: Origins | None = None,
+) -> Catalogue:
+    """What the sources have of all names that an audit of a project is about.
+
+    Those are the names that the project requires or has locked, those that a claim spells out, and what all of these
+    are called in the other ecosystem.
+
+    Args:
+        project: a directory.
+        policy: its sources are asked, besides those of the project's configurations.
+        names: what packages are called in the other ecosystem.
+        user: a home directory whose configuration counts too.
+        subdirs: of channels; `noarch` is always one.
+        origins: how to ask.
+
+    Raises:
+        InvalidInput: CB101, the project is no directory.
+    """
+    configs = read_configurations(project, user=user).configs
+    wanted: dict[Ecosystem, set[str]] = {ecosystem: set() for ecosystem in Ecosystem}
+    for one in (one for config in configs for one in config.requirements):
+        wanted[one.ecosystem].add(one.name)
+    for package in read_locks(project)[0]:
+        wanted[package.ecosystem].add(package.name)
+    for claim in policy.claims if policy is not None else ():
+        for pattern in claim.patterns:
+            if not pattern.wildcard:
+                for ecosystem in Ecosystem:
+                    wanted[ecosystem].add(pattern.text)
+    conda, projects = set(wanted[Ecosystem.CONDA]), set(wanted[Ecosystem.PYPI])
+    for name in conda:
+        # the project of the same name is looked for too, as it may be somebody else's
+        wanted[Ecosystem.PYPI].update({name, *(names.pypi_names(CondaName(name)) or ())})
+    for name in projects:
+        wanted[Ecosystem.CONDA].update(names.conda_names(canonicalize_name(name)) or ())
+    return look(targets_of(policy, configs), wanted, origins or Origins(), subdirs=subdirs)
 
 
 def audit(

@@ -38,7 +38,8 @@ def _misread(config: ClientConfig) -> Iterator[Finding]:
         message = f"a later --index-url replaces this one, and {setting.value} is never asked"
         yield Finding(Rule.DC05, Severity.WARNING, message, Evidence(setting.place, setting.value))
     if config.client is Client.MAMBA:
-        for setting in config.setting(*_IGNORED_BY_MAMBA):
+        # in a .condarc the keys are meant for conda, which knows them
+        for setting in (one for one in config.setting(*_IGNORED_BY_MAMBA) if "mambarc" in one.place.file):
             message = f"mamba does not know {setting.key}, and takes packages from any channel"
             yield Finding(Rule.DC05, Severity.WARNING, message, Evidence(setting.place), subject=setting.key)
     for setting in config.setting("ignore-error-codes"):
