@@ -16,6 +16,7 @@ from bridge.translate.to_wheel.places import Area, place_of
 from bridge.translate.to_wheel.prefixes import shebang_program
 from bridge.translate.to_wheel.request import Request
 
+_LINK_SCRIPT: Final = re.compile(r"(?:bin|Scripts)/\.(?P<package>.+)-(?:pre|post)-(?:un)?link\.(?:sh|bat)")
 _ACTIVATION: Final = re.compile(r"etc/conda/(?:activate|deactivate|env_vars)\.d/[^/]+")
 #: 644 and 755, with any umask's idea of what others may.
 _USUAL_MODES: Final = frozenset({0o644, 0o755, 0o664, 0o775, 0o666, 0o777, 0o444, 0o555})
@@ -27,11 +28,8 @@ _MENU: Final = re.compile(r"Menu/[^/]+\.json", re.IGNORECASE)
 def package_losses(request: Request) -> Iterator[Loss]:
     """Scripts that conda would run, constraints on packages that are not required, and solver hints."""
     index = request.index
-    link_script = re.compile(
-        rf"(?:bin/\.{re.escape(index.name)}|Scripts/\.{re.escape(index.name)})-(?:pre|post)-(?:un)?link\.(?:sh|bat)"
-    )
     for path in (*request.survey.order, *sorted(request.survey.symlinks)):
-        if link_script.fullmatch(path):
+        if (script := _LINK_SCRIPT.fullmatch(path)) is not None and script["package"] == index.name:
             yield Loss(Code.LINK_SCRIPT, path, "conda runs this script when it links the package; nobody runs it now")
         elif _ACTIVATION.fullmatch(path):
             yield Loss(Code.ACTIVATION, path, "conda reads this file when an environment is activated")
