@@ -106,6 +106,7 @@ def intervals_of(node: Meaning) -> Intervals:
             return intervals.unite(map(intervals_of, parts))
 
 
+@lru_cache(maxsize=65536)
 def lower_bound(text: str) -> Version | None:
     """The lowest version that a spec accepts or excludes at its lower end; None where it is open.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from bridge.errors import Code, InvalidInput
@@ -71,6 +72,7 @@ def parse_subdir(text: object, *, subject: str, field: str) -> Subdir:
     return Subdir(_match(_SUBDIR, text, _SUBDIR_LENGTH, "subdir", subject, field))
 
 
+@lru_cache(maxsize=256)
 def parse_filename(filename: str) -> tuple[CondaIdentity, ArchiveFormat]:
     """Identity and archive format that a file name states: `{name}-{version}-{build}.{conda,tar.bz2}` (CEP
     26).
@@ -113,6 +115,8 @@ def parse_filename(filename: str) -> tuple[CondaIdentity, ArchiveFormat]:
 def printable(text: str, length: int = 255) -> str:
     """`text` made fit for a message: control characters and lone surrogates escaped, cut after `length`."""
     cut = text if len(text) <= length else text[:length] + "..."
+    if cut.isprintable():
+        return cut
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
