@@ -8,6 +8,7 @@ the end.
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -128,7 +129,8 @@ class _Reader:
         magic = header[257:265]
         if magic not in (_POSIX, _GNU):
             raise self._damaged("a header that is neither POSIX nor GNU tar")
-        checksum = sum(header) - sum(header[148:156]) + 8 * 32
+        # The field itself counts as blanks.
+        checksum = _sum(header[:148]) + 8 * 32 + _sum(header[156:334]) + _sum(header[334:])
         if self._octal(header[148:156], "checksum") != checksum:
             raise self._damaged("a header checksum is wrong")
 
@@ -279,3 +281,8 @@ class _Reader:
 
     def _refuse(self, code: Code, message: str) -> InvalidInput:
         return InvalidInput(code, message, subject=self._subject, field=self._field)
+
+
+def _sum(data: bytes) -> int:
+    """The sum of at most 256 bytes: the lower half of their Adler-32 (RFC 1950), less the 1 that it starts from."""
+    return (zlib.adler32(data) & 0xFFFF) - 1

@@ -6,6 +6,7 @@ form C and without regard to case, and no name may be a directory of another.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
@@ -15,7 +16,8 @@ from typing import Final
 _LONGEST: Final = 0xFFFF
 #: terminal names (ncurses) that differ in case alone; only systems that tell them apart have such a tree.
 _TERMINFO: Final = "/share/terminfo/"
-_CONTROLS: Final = frozenset(map(chr, (*range(0x20), 0x7F, *range(0x80, 0xA0))))
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NO_NAMES: Final = frozenset({"", ".", ".."})
 
 
 class Problem(Enum):
@@ -42,12 +44,12 @@ def unsafe_reason(name: str) -> str | None:
         return "contains a backslash, a separator on Windows"
     if ":" in name:
         return "contains a colon, which names a drive or a stream on Windows"
-    if not _CONTROLS.isdisjoint(name):
+    if _CONTROL.search(name):
         return "contains a control character"
     parts = name.split("/")
     if not parts[0]:
         return "is absolute"
-    if any(part in {"", ".", ".."} for part in parts):
+    if not _NO_NAMES.isdisjoint(parts):
         return "has an empty, `.` or `..` component"
     try:
         length = len(name.encode("utf-8"))
