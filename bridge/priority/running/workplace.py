@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,12 +140,14 @@ def workplace(project: Path, home: Path, *, timeout_s: float, variables: Mapping
         InvalidInput: a file cannot be read (CB101, CB109, CB111).
     """
     place = home / "project"
+    # what an earlier run left there, a list of requirements for example, is not of this project
+    if place.exists():
+        shutil.rmtree(place)
     for name in _names(project):
         text = read_text(project / name, name)
-        target = place / name
         if text is None:
-            target.unlink(missing_ok=True)
             continue
+        target = place / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     place.mkdir(parents=True, exist_ok=True)
