@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import bridge
+from bridge.channel.pool import prepare
 from bridge.errors import Code
 from bridge.formats.conda.artifact import open_artifact
 from bridge.model.plan import Layout, Outcome, Status
@@ -202,6 +203,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     paths = [hostile(directory / str(number), *case) for number, case in enumerate(cases.values())]
     middle = len(paths) // 2
     paths.insert(middle, hostile(directory / "sound", Sample(), nothing))
+    # What workers are forked from has a socket, until this process ends.
+    prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(scratch))
         patch.setenv("TMPDIR", str(scratch))
