@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
@@ -25,15 +24,14 @@ from bridge.errors import BridgeError
 from bridge.limits import MIB
 from bridge.model.plan import Outcome, Status
 
-#: inputs that a worker gets at once, and bytes of them: to hand over each by itself costs a tenth of a small package.
+#: inputs that a worker gets at once and that share a directory, and bytes of them: to hand over each by itself, and to
+#: make a directory for it, costs a tenth of a small package.
 _BATCH: Final = 16
 _BATCH_SIZE: Final = 4 * MIB
 #: batches for each worker, at least, so that all of them end at about the same time.
 _BATCHES: Final = 4
 #: macOS may abort a process that was forked after its libraries were loaded; elsewhere there is no fork.
 _FORKED: Final = sys.platform == "linux"
-
-_Task = tuple[Input, Path]
 
 
 class Workplace:
@@ -66,14 +64,12 @@ class Workplace:
         return self._wheels
 
     def attempt(self, item: Input, directory: Path) -> Staged:
-        """Convert one input into `directory`; whatever goes wrong becomes its outcome."""
+        """Convert one input into `directory`, which inputs may share; whatever goes wrong becomes its outcome."""
         try:
             return self.convert(item, directory)
         except BridgeError as error:
-            shutil.rmtree(directory, ignore_errors=True)
             return Staged(failed(item.label, error))
         except Exception as error:
-            shutil.rmtree(directory, ignore_errors=True)
             return Staged(internal_error(item.label, error))
 
     def convert(self, item: Input, directory: Path) -> Staged:
@@ -104,7 +100,7 @@ def run(
     jobs: int,
     on_outcome: Callable[[Outcome], None] | None,
 ) -> list[Staged]:
-    """Convert every input into a directory of its own below `staging`.
+    """Convert every input into files below `staging`.
 
     Args:
         jobs: processes.
@@ -113,22 +109,22 @@ def run(
     Returns:
         What became of each, in the order of the inputs.
     """
-    tasks = [(item, staging / str(number)) for number, item in enumerate(inputs)]
+    batches = list(_batches(inputs, max(jobs, 1)))
+    directories = [staging / str(number) for number in range(len(batches))]
     if jobs <= 1:
         with Workplace(settings) as place:
-            return [_told(place.attempt(*task), on_outcome) for task in tasks]
+            return [
+                _told(place.attempt(item, directory), on_outcome)
+                for batch, directory in zip(batches, directories, strict=True)
+                for item in batch
+            ]
     arguments = (settings, dict(os.environ))
     with ProcessPoolExecutor(jobs, mp_context=worker_context(), initializer=_open, initargs=arguments) as pool:
-        batches = list(_batches(tasks, jobs))
-        futures = [pool.submit(_work, batch) for batch in batches]
+        futures = [pool.submit(_work, *task) for task in zip(batches, directories, strict=True)]
         if on_outcome is not None:
             for future in futures:
                 future.add_done_callback(lambda done: _tell(done, on_outcome))
-        return [
-            staged
-            for future, batch in zip(futures, batches, strict=True)
-            for staged in _results(future, [item for item, _ in batch])
-        ]
+        return [staged for future, batch in zip(futures, batches, strict=True) for staged in _results(future, batch)]
 
 
 def prepare() -> None:
@@ -148,17 +144,17 @@ def worker_context() -> BaseContext:
     return context
 
 
-def _batches(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, ...]]:
+def _batches(inputs: Sequence[Input], jobs: int) -> Iterator[tuple[Input, ...]]:
     """Neighbours that are small together; the rest alone."""
-    most = max(1, min(_BATCH, len(tasks) // (jobs * _BATCHES)))
-    batch: list[_Task] = []
+    most = max(1, min(_BATCH, len(inputs) // (jobs * _BATCHES)))
+    batch: list[Input] = []
     weight = 0
-    for task in tasks:
-        size = _size(task[0])
+    for item in inputs:
+        size = _size(item)
         if batch and (len(batch) == most or weight + size > _BATCH_SIZE):
             yield tuple(batch)
             batch, weight = [], 0
-        batch.append(task)
+        batch.append(item)
         weight += size
     if batch:
         yield tuple(batch)
@@ -185,10 +181,10 @@ def _open(settings: Settings, environment: Mapping[str, str]) -> None:
     gc.freeze()
 
 
-def _work(batch: Iterable[_Task]) -> list[Staged]:
+def _work(batch: Sequence[Input], directory: Path) -> list[Staged]:
     if _place is None:
         raise RuntimeError("the worker was not initialised")
-    return [_place.attempt(*task) for task in batch]
+    return [_place.attempt(item, directory) for item in batch]
 
 
 def _told(staged: Staged, on_outcome: Callable[[Outcome], None] | None) -> Staged:

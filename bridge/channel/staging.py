@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,6 +69,21 @@ class Staged:
     build: StagedBuild | None = None
     #: one for each output, where a wheel became conda packages.
     packages: tuple[StagedPackage, ...] = ()
+
+
+def apart(directory: Path, names: Iterable[str]) -> Path:
+    """Where several inputs leave files under names that they may have in common.
+
+    Args:
+        directory: of these inputs.
+        names: of the files of one of them, relative to what is returned.
+
+    Returns:
+        `directory`, or a new one in it where one of the names is taken.
+    """
+    if any((directory / name).exists() for name in names):
+        return Path(tempfile.mkdtemp(dir=directory))
+    return directory
 
 
 def failed(label: str, error: BridgeError) -> Outcome:

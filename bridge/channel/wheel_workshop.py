@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from bridge.channel.execute_conda import write_condas
 from bridge.channel.inputs import Input
 from bridge.channel.settings import Settings
+from bridge.channel.staging import apart
 from bridge.formats.wheel.reader import WheelFileReader, open_wheel
 from bridge.formats.wheel.survey import survey_wheel
 from bridge.mapping.axes import load_axes
@@ -76,7 +77,9 @@ class WheelWorkshop:
             return request, plan_conda(request)
 
     def convert(self, item: Input, directory: Path) -> MadePackages:
-        """Convert one wheel into conda packages in `directory`, one directory for each platform.
+        """Convert one wheel into conda packages, one directory for each platform.
+
+        They are in `directory`, or below it where packages of their names are there.
 
         Raises:
             BridgeError: it is malformed, unsupported or cannot be represented; nothing is left behind.
@@ -84,7 +87,8 @@ class WheelWorkshop:
         settings = self._settings
         with item.local(settings.limits) as path, open_wheel(path, limits=settings.limits) as wheel:
             plans = plan_conda(self._request(wheel, quick=True))
-            outputs = write_condas(plans, wheel, directory, level=settings.level, threads=settings.threads)
+            place = apart(directory, [f"{plan.subdir}/{plan.filename}" for plan in plans])
+            outputs = write_condas(plans, wheel, place, level=settings.level, threads=settings.threads)
         packages = tuple(
             MadePackage(output, plan.subdir, plan.preference) for plan, output in zip(plans, outputs, strict=True)
         )

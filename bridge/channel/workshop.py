@@ -19,7 +19,7 @@ from bridge.channel.records import check_digest, hotfixed
 from bridge.channel.repodata import Channel, ChannelRecord, open_channel
 from bridge.channel.settings import Settings
 from bridge.channel.solve import required_name, resolve
-from bridge.channel.staging import Rank, StagedBuild
+from bridge.channel.staging import Rank, StagedBuild, apart
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.conda.remote import open_remote
@@ -84,7 +84,7 @@ class Workshop:
             return plan_wheel(self._request(artifact, record))
 
     def convert(self, item: Input, directory: Path) -> Made:
-        """Convert one input into a wheel in `directory`.
+        """Convert one input into a wheel in `directory`, or below it where a wheel of that name is there.
 
         Raises:
             BridgeError: it is malformed, unsupported or cannot be represented; nothing is left behind.
@@ -102,7 +102,7 @@ class Workshop:
                 plan,
                 artifact,
                 lambda name: self._provider_artifact(plan.providers[name]),
-                directory,
+                apart(directory, [plan.filename]),
                 press=press,
                 compression=compression,
                 threads=threads,
@@ -209,7 +209,11 @@ class Workshop:
 
         def metadata() -> CondaMetadata:
             path = local_path(record)
-            opened = open_remote(record.address, limits=limits) if path is None else open_artifact(path, limits=limits)
+            opened = (
+                open_remote(record.address, limits=limits, authorization=record.authorization)
+                if path is None
+                else open_artifact(path, limits=limits)
+            )
             with opened as package:
                 return package.metadata()
 
