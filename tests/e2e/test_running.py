@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +120,30 @@ def test_a_refusal_says_why_and_nothing_secret(tmp_path: Path, site: Site, which
     assert "acme-missing" in found.message
     assert "hunter22" not in found.message
     assert str(tmp_path) not in found.message
+
+
+@pytest.mark.parametrize("which", PYTHON)
+def test_a_package_without_wheels_is_refused_and_its_code_is_not_run(tmp_path: Path, which: Client) -> None:
+    mark = tmp_path / "executed"
+    code = f"open({str(mark)!r}, 'a').close()\n"
+    members = {
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": code,
+        "setup.py": code,
+        "PKG-INFO": "Metadata-Version: 1.0\nName: wild\nVersion: 1.0\n",
+    }
+    files = tmp_path / "site" / "public" / "files"
+    files.mkdir(parents=True)
+    with tarfile.open(files / "wild-1.0.tar.gz", "w:gz") as archive:
+        for name, text in members.items():
+            member = tarfile.TarInfo(f"wild-1.0/{name}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    write_index(tmp_path / "site" / "public")
+    with serving(tmp_path / "site") as served:
+        found = ran(which, project(tmp_path / "p", served.address), "wild")
+    assert not found.ok
+    assert not mark.exists()
 
 
 def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path, site: Site) -> None:

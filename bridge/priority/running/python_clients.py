@@ -22,8 +22,8 @@ from bridge.priority.running.ran import Ran, RanPackage
 from bridge.priority.running.workplace import Done, Workplace
 from bridge.priority.toml_text import toml_table
 
-#: one request again, as a network may have a bad moment; more would only make outages slow.
-_RETRIES: Final = "1"
+#: a source that does not answer is an answer here, and not worth waiting for.
+_RETRIES: Final = "0"
 _PYPROJECT: Final = "pyproject.toml"
 #: options of a requirements file that say where packages come from, and not what is required.
 _SOURCES: Final = (
@@ -109,6 +109,8 @@ RUNNERS: Final[Mapping[Client, Runner]] = MappingProxyType(
 _UV: Final = {"UV_PYTHON_DOWNLOADS": "never", "UV_HTTP_RETRIES": _RETRIES, "UV_NO_PROGRESS": "1"}
 _POETRY: Final = {
     "POETRY_VIRTUALENVS_CREATE": "false",
+    # of a project without wheels poetry would ask the build backend, in an environment that this keeps it from making
+    "VIRTUALENV_CREATOR": "none",
     "POETRY_KEYRING_ENABLED": "false",
     "POETRY_INSTALLER_ONLY_BINARY": ":all:",
     "POETRY_REQUESTS_MAX_RETRIES": _RETRIES,
