@@ -148,6 +148,7 @@ class Code(Enum):
     NO_SPACE = ("CB342", "no-space", "make room, then run again; what was done is kept, and nothing was published")
     OTHER_SOURCE = ("CB343", "other-source", "give the source that the destination was made from, or another destination")
     SOURCE_EMPTY = ("CB344", "source-empty", "check the source; with --delete, what was made of it is taken away")
+    EXTRA_MISSING = ("CB345", "extra-missing", "install the bridge with the extra that the message names")
 
     # --- CB4xx: findings about priorities ------------------------------------------------------------------------
     # CB401-CB426: what an audit finds, rule DC01 to DC26
