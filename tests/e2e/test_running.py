@@ -146,6 +146,18 @@ def test_a_package_without_wheels_is_refused_and_its_code_is_not_run(tmp_path: P
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("dynamic", ['version = "1"', 'dynamic = ["version"]'])
+@pytest.mark.parametrize("which", PYTHON)
+def test_the_build_backend_of_the_project_is_not_run(tmp_path: Path, site: Site, which: Client, dynamic: str) -> None:
+    at = project(tmp_path / "p", site.address)
+    text = (at / "pyproject.toml").read_text().replace('version = "1"', dynamic)
+    # not there, so that to ask for it is to fail
+    (at / "pyproject.toml").write_text(f'[build-system]\nrequires = ["nowhere"]\nbuild-backend = "nowhere"\n{text}')
+    found = ran(which, at)
+    assert found.ok, found.message
+    assert found.taken.keys() == {"acme-core", "onlypub"}
+
+
 def test_a_program_that_takes_too_long_is_stopped(tmp_path: Path, site: Site) -> None:
     slow = tmp_path / "slow"
     slow.write_text("#!/bin/sh\necho $$ > pid\nsleep 600\n")

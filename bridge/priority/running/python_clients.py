@@ -31,7 +31,7 @@ _SOURCES: Final = (
     "--constraint", "--pre", "--prefer-binary",
 )  # fmt: skip
 #: what the clients of projects read of a `pyproject.toml`.
-_TABLES: Final = ("build-system", "project", "dependency-groups", "tool")
+_TABLES: Final = ("project", "dependency-groups", "tool")
 
 Runner = Callable[[Workplace, Sequence[str | Path], Sequence[str], Path | None], Ran]
 
@@ -167,18 +167,21 @@ def _project_dependencies(project: Path) -> list[str]:
 
 
 def _require(project: Path, requirements: Sequence[str]) -> None:
-    """Make the copied project require these and nothing else; its groups and pins stay as they are."""
-    if not requirements:
-        return
+    """Make the copied project require these and nothing else, if there are any; its groups and pins stay as they are.
+
+    What only its build backend would say is left out in any case, and the backend too: it is a package like others.
+    """
     document = _pyproject(project)
     table = document.get("project")
-    known = table if isinstance(table, dict) else {"name": "bridge-check", "version": "0"}
-    version = {} if "version" in known or "version" in known.get("dynamic", ()) else {"version": "0"}
+    known = table if isinstance(table, dict) else {"name": "bridge-check"}
+    if not requirements and "dynamic" not in known:
+        return
+    dropped = {"dynamic", "readme", *(("optional-dependencies",) if requirements else ())}
     document["project"] = {
+        "version": "0",
         "requires-python": ">=3.9",
-        **{key: value for key, value in known.items() if key not in ("optional-dependencies", "readme")},
-        **version,
-        "dependencies": list(requirements),
+        **{key: value for key, value in known.items() if key not in dropped},
+        **({"dependencies": list(requirements)} if requirements else {}),
     }
     kept = {key: document[key] for key in _TABLES if key in document}
     try:
