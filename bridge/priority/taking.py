@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import rattler
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -22,6 +23,7 @@ from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
 from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place
+from bridge.priority.configs.pip_lines import extras_of
 from bridge.priority.policy import Ecosystem, Semantics
 from bridge.priority.report import Client
 
@@ -31,6 +33,8 @@ _RATTLER: Final = frozenset({Client.PIXI, Client.RATTLER})
 _CONDA: Final = frozenset({Client.CONDA, Client.MAMBA})
 #: clients that go on with the other sources where one does not answer.
 _SHRUGGING: Final = frozenset({Client.PIP, Client.PDM})
+#: clients that can read the file names of variants (PEP 825); to the others such a wheel is no wheel.
+_READING_VARIANTS: Final = frozenset({Client.UV, Client.UV_PIP})
 
 
 class Why(Enum):
@@ -80,6 +84,8 @@ class Taken:
     #: the version parts of all requirements, as written.
     versions: tuple[str, ...] = ()
     url: str | None = None
+    #: extras that are asked for, normalised and sorted.
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -89,6 +95,7 @@ class _Wanted:
     direct: bool
     place: Place
     versions: list[str] = field(default_factory=list)
+    extras: set[str] = field(default_factory=set)
     pin: str | None = None
     url: str | None = None
     #: whether a requirement of the project itself has a bound.
@@ -119,15 +126,17 @@ def take_all(config: ClientConfig, ecosystem: Ecosystem, catalogue: Catalogue) -
         if found.get(name) == taken:
             continue
         found[name] = taken
-        for other, version in _requirements(taken, ecosystem):
+        for other, version, extras in _requirements(taken, ecosystem):
             known = wanted.get(other)
             if known is None:
                 wanted[other] = known = _Wanted(direct=False, place=wanted[name].place)
                 if other in limits:
                     _limit(known, limits[other])
-            elif version in known.versions:
+            elif version in known.versions and known.extras.issuperset(extras):
                 continue
-            known.versions.append(version)
+            if version not in known.versions:
+                known.versions.append(version)
+            known.extras.update(extras)
             pending.append(other)
     return tuple(found[name] for name in sorted(found))
 
@@ -224,6 +233,7 @@ def _want(wanted: dict[str, _Wanted], one: ConfiguredRequirement) -> None:
     if one.bounded:
         mine.versions.append(one.version)
         mine.bounded = True
+    mine.extras.update(one.extras)
     mine.pin = mine.pin or one.source
     mine.url = mine.url or one.url
 
@@ -235,19 +245,27 @@ def _limit(mine: _Wanted, one: ConfiguredRequirement) -> None:
     mine.url = mine.url or one.url
 
 
-def _requirements(taken: Taken, ecosystem: Ecosystem) -> Iterator[tuple[str, str]]:
+def _requirements(taken: Taken, ecosystem: Ecosystem) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Name, version part and extras of what a file requires."""
     for text in taken.file.requires if taken.file is not None else ():
         if ecosystem is Ecosystem.CONDA:
             spec = conda_requirement(text, Place(""))
             if spec is not None and not spec.name.startswith("__"):
-                yield spec.name, spec.version
+                yield spec.name, spec.version, ()
             continue
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if requirement.marker is None or "extra" not in str(requirement.marker):
-            yield canonicalize_name(requirement.name), str(requirement.specifier)
+        if _applies(requirement.marker, taken.extras):
+            yield canonicalize_name(requirement.name), str(requirement.specifier), extras_of(requirement.extras)
+
+
+def _applies(marker: Marker | None, extras: Sequence[str]) -> bool:
+    """Whether a requirement counts: on any machine, as locks are for all, but of extras only with those asked for."""
+    if marker is None or "extra" not in str(marker):
+        return True
+    return any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +286,22 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
         source = asked.source if asked is not None else None
         file = asked.files[0] if asked is not None and asked.files else None
         return Taken(
-            name, ecosystem, why, source, file, wanted.direct, wanted.place, tuple(wanted.versions), wanted.url
+            name,
+            ecosystem,
+            why,
+            source,
+            file,
+            wanted.direct,
+            wanted.place,
+            tuple(wanted.versions),
+            wanted.url,
+            tuple(sorted(wanted.extras)),
         )
 
     if wanted.url is not None:
         return answer(Why.URL)
     sources = config.of(ecosystem)
-    everyone = {source: _ask(source, ecosystem, name, wanted, catalogue) for source in sources}
+    everyone = {source: _ask(config, source, ecosystem, name, wanted, catalogue) for source in sources}
     if wanted.pin is not None:
         return _pinned(config, wanted.pin, everyone, answer)
     including = [source for source in sources if source.includes(name)]
@@ -332,11 +359,22 @@ def _choose(
         case _:
             if not suitable:
                 return Why.UNSATISFIABLE, None
-            best = suitable[0]
-            for one in suitable[1:]:
-                if version_key(ecosystem, one.files[0].version) > version_key(ecosystem, best.files[0].version):
-                    best = one
-            return (Why.BEST if len(having) > 1 else Why.FIRST), best
+            return (Why.BEST if len(having) > 1 else Why.FIRST), _best(config, ecosystem, wanted, suitable)
+
+
+def _best(config: ClientConfig, ecosystem: Ecosystem, wanted: _Wanted, suitable: Sequence[_Asked]) -> _Asked:
+    """The source with the best version; of equal ones the first, with pip the last (measured)."""
+    considered = list(suitable)
+    if ecosystem is Ecosystem.PYPI and not (_specifiers(tuple(wanted.versions)) or SpecifierSet()).prereleases:
+        # a source that has nothing but pre-releases does not count where another one has a final release
+        finals = [one for one in suitable if not version_key(ecosystem, one.files[0].version).is_prerelease]
+        considered = finals or considered
+    best = considered[0]
+    for one in considered[1:]:
+        mine, other = (version_key(ecosystem, each.files[0].version) for each in (best, one))
+        if other > mine or (other == mine and config.program is Client.PIP):
+            best = one
+    return best
 
 
 def _pinned(config: ClientConfig, pin: str, everyone: Mapping[ConfiguredSource, _Asked], answer: Any) -> Taken:
@@ -365,9 +403,18 @@ def _shadows(config: ClientConfig, pinned: _Asked, everyone: Mapping[ConfiguredS
     return any(everyone[source].known for source in higher)
 
 
-def _ask(source: ConfiguredSource, ecosystem: Ecosystem, name: str, wanted: _Wanted, catalogue: Catalogue) -> _Asked:
+def _ask(
+    config: ClientConfig,
+    source: ConfiguredSource,
+    ecosystem: Ecosystem,
+    name: str,
+    wanted: _Wanted,
+    catalogue: Catalogue,
+) -> _Asked:
     listing = catalogue.of(ecosystem, source.url) if source.url else None
     if listing is None:
         return _Asked(source, known=False, reachable=True, files=())
     files = matching(ecosystem, listing, name, wanted.versions)
+    if config.program not in _READING_VARIANTS:
+        files = [file for file in files if file.label is None]
     return _Asked(source, name in listing.projects and listing.reachable, listing.reachable, tuple(files))

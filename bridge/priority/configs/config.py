@@ -81,6 +81,8 @@ class ConfiguredRequirement:
     optional: bool = False
     #: whether the URL holds a password or token.
     secret: bool = False
+    #: normalised and sorted.
+    extras: tuple[str, ...] = ()
 
     @property
     def bounded(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -57,7 +57,13 @@ def requirement_of(
         constraint=constraint,
         optional=optional,
         secret=url is not None and holds_secret(url),
+        extras=extras_of(requirement.extras),
     )
+
+
+def extras_of(extras: Iterable[str]) -> tuple[str, ...]:
+    """Extras as they are compared (PEP 685)."""
+    return tuple(sorted({canonicalize_name(extra) for extra in extras}))
 
 
 def project_requirements(project: Tree) -> Iterator[ConfiguredRequirement]:

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from bridge.priority.configs.addresses import cleaned, holds_secret, is_address
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Setting
-from bridge.priority.configs.pip_lines import project_requirements
+from bridge.priority.configs.pip_lines import extras_of, project_requirements
 from bridge.priority.configs.tree import Tree
 from bridge.priority.configs.uv import STRATEGIES
 from bridge.priority.policy import Ecosystem, Semantics
@@ -171,6 +171,7 @@ def _pypi(manifest: Tree) -> Iterator[ConfiguredRequirement]:
                 source=cleaned(index) if index else None,
                 url=cleaned(url) if url else "file:" if one.get("path") else None,
                 secret=holds_secret(index) or holds_secret(url),
+                extras=extras_of(one.get("extras").texts),
             )
 
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from bridge.priority.configs.addresses import cleaned, holds_secret, is_secret
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place, Setting
 from bridge.priority.configs.pip import PipOptions, config_of
-from bridge.priority.configs.pip_lines import group_requirements, project_requirements, requirement_of
+from bridge.priority.configs.pip_lines import extras_of, group_requirements, project_requirements, requirement_of
 from bridge.priority.configs.tree import Tree
 from bridge.priority.configs.uv import STRATEGIES, uv_config
 from bridge.priority.policy import Ecosystem, Semantics
@@ -83,6 +83,7 @@ def _poetry_requirements(poetry: Tree) -> Iterator[ConfiguredRequirement]:
                     url=cleaned(url) if url else "file:" if one.get("path") else None,
                     optional=optional,
                     secret=holds_secret(url),
+                    extras=extras_of(one.get("extras").texts),
                 )
 
 
