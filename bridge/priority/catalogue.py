@@ -11,6 +11,18 @@ from bridge.priority.policy import Ecosystem
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What a file is and says, read from the file itself."""
+
+    #: in hex.
+    sha256: str
+    #: equal to `CataloguedFile.stated` where the source says what the file says; None where that cannot be told.
+    stated: str | None = None
+    #: names that the file requires according to the source, and not according to itself.
+    added: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CataloguedFile:
     """A file as a source lists it."""
 
@@ -24,8 +36,10 @@ class CataloguedFile:
     requires: tuple[str, ...] = ()
     #: something that is equal where sources say the same about the file; None where they say nothing.
     stated: str | None = None
-    #: the same for what the file says itself; None where nobody looked.
-    actual: str | None = None
+    #: in bytes; None where the source does not state it.
+    size: int | None = None
+    #: None where nobody looked into the file.
+    inside: Inside | None = None
     #: variant label of a wheel; None where it is none.
     label: str | None = None
     #: properties of the variant; empty for the null variant, None where they are not known.
@@ -55,7 +69,7 @@ class Listing:
     #: without credentials and without a slash at the end.
     url: str
     ecosystem: Ecosystem
-    #: by normalised name. One that was asked for and is not there, the source does not have.
+    #: by normalised name. One that was asked for and is not there, the source does not have, unless it is `unread`.
     projects: Mapping[str, CataloguedProject] = field(default_factory=lambda: MappingProxyType({}))
     #: whether the source answers; one that says 404 for everything does, and has nothing.
     reachable: bool = True
@@ -65,6 +79,12 @@ class Listing:
     bases: tuple[str, ...] = ()
     #: what could not be read, for people.
     problems: tuple[str, ...] = ()
+    #: names of which the source says something that cannot be read: it may have them or not.
+    unread: frozenset[str] = frozenset()
+
+    def answers(self, name: str) -> bool:
+        """Whether it is known if the source has a name."""
+        return self.reachable and name not in self.unread
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
 
 from packaging.utils import canonicalize_name
 
@@ -23,9 +22,6 @@ from bridge.priority.look_pypi import IndexLook
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem, Policy, Source, SourceName, Trust
 from bridge.priority.taking import version_key
-
-#: names that are followed in one ecosystem; graphs of real projects have some hundred.
-_MOST: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +67,7 @@ def look(
     *,
     subdirs: Sequence[Subdir] = (),
     jobs: int = 4,
+    most: int = 5_000,
 ) -> Catalogue:
     """What sources have.
 
@@ -80,6 +77,7 @@ def look(
         origins: asks, with the credentials of the sources.
         subdirs: of channels; `noarch` is always one.
         jobs: requests at a time.
+        most: names that are looked for in one ecosystem; graphs of real projects have some hundred.
 
     Returns:
         One listing for each target, in their order; what could not be read is told in its problems.
@@ -89,18 +87,25 @@ def look(
         else IndexLook(each.source, origins)
         for each in targets
     ]  # fmt: skip
+    left: set[Ecosystem] = set()
     with ThreadPoolExecutor(max(jobs, 1)) as pool:
         for ecosystem in Ecosystem:
             asked = [one for one in looks if one.ecosystem is ecosystem]
             seen: set[str] = set()
             pending = {normalized(name, ecosystem) for name in names.get(ecosystem, ())} if asked else set()
-            while pending and len(seen) < _MOST:
-                now = sorted(pending)[: _MOST - len(seen)]
+            while now := sorted(pending)[: most - len(seen)]:
                 seen.update(now)
                 questions = [(one, name) for name in now for one in asked]
                 required = list(pool.map(lambda question: question[0].find(question[1]), questions))
-                pending = {name for some in required for name in some} - seen
-    return Catalogue(tuple(one.listing() for one in looks))
+                pending = pending.union(*required) - seen
+            if pending:
+                left.add(ecosystem)
+    return Catalogue(tuple(_told(one.listing(), most, cut=one.ecosystem in left) for one in looks))
+
+
+def _told(listing: Listing, most: int, *, cut: bool) -> Listing:
+    problem = f"requirements lead to more than {most} names; it was not asked about the rest"
+    return replace(listing, problems=(*listing.problems, problem)) if cut else listing
 
 
 def normalized(name: str, ecosystem: Ecosystem) -> str:
@@ -113,9 +118,10 @@ def provider(catalogue: Catalogue) -> Callable[[Source, Ecosystem, str], Availab
 
     def availability(source: Source, ecosystem: Ecosystem, name: str) -> Availability:
         listing = catalogue.of(ecosystem, source.url(ecosystem) or "")
-        if listing is None or not listing.reachable:
+        own = normalized(name, ecosystem)
+        if listing is None or not listing.answers(own):
             return UNREACHABLE
-        project = listing.projects.get(normalized(name, ecosystem))
+        project = listing.projects.get(own)
         if project is None:
             return ABSENT
         versions = [version_key(ecosystem, file.version) for file in project.usable]

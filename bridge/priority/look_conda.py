@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import quote, urljoin
 
 from bridge.channel.document import DOCUMENT_SIZE, parse_repodata
 from bridge.channel.known_index import REPODATA
 from bridge.channel.solve import required_name
-from bridge.errors import BridgeError, Code
+from bridge.errors import BridgeError
 from bridge.formats.conda.identifiers import printable
 from bridge.model.conda import Subdir
 from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing
@@ -26,6 +27,9 @@ _SECTIONS: Final = ("packages", "packages.conda")
 #: sections of `v3` (CEP 48), and what their keys lack.
 _LATER: Final = {"tar.bz2": ".tar.bz2", "conda": ".conda"}
 _RELATIONS: Final = ("base", "overrides")
+#: characters of an address.
+_LONGEST: Final = 2048
+_ADDRESS: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'\[\],]+")
 #: fields of a record that decide what is installed with it; where sources differ in them, one of them is wrong.
 _STATED: Final = ("depends", "constrains", "track_features", "features", "noarch", "extra_depends", "flags")
 
@@ -48,15 +52,14 @@ class ChannelLook:
         self._records: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = defaultdict(list)
         self._found: dict[str, CataloguedProject] = {}
 
-    def find(self, name: str) -> Iterator[str]:
+    def find(self, name: str) -> frozenset[str]:
         """Look for a name, in lowercase; gives what it requires."""
         self._open()
         records = self._records.get(name, ())
         files = tuple(_file(name, filename, base, record) for filename, base, record in records)
         if files:
             self._found[name] = CataloguedProject(name, files)
-        specs = {spec for file in files for spec in file.requires}
-        return (found for spec in specs if (found := required_name(spec)) is not None and not found.startswith("__"))
+        return required_names({spec for file in files for spec in file.requires})
 
     def listing(self) -> Listing:
         """What was found."""
@@ -77,14 +80,20 @@ class ChannelLook:
             if self._read:
                 return
             self._read = True
+            documents = 0
             for subdir in self._subdirs:
                 try:
                     document = self._document(subdir)
-                    if document is not None:
-                        self._index(document, subdir)
                 except BridgeError as error:
-                    self._reachable &= error.code is not Code.OVERLAY_SOURCE
+                    # what cannot be read may say anything, so that nothing is known of any name
+                    self._reachable = False
                     self._problems.append(f"{subdir}: {error.message}")
+                    continue
+                if document is not None:
+                    documents += 1
+                    self._index(document, subdir)
+            if not documents and self._reachable:
+                self._problems.append(f"has no {REPODATA} in any of {', '.join(self._subdirs)}")
 
     def _document(self, subdir: Subdir) -> Mapping[str, Any] | None:
         for suffix in (".zst", ""):
@@ -98,7 +107,7 @@ class ChannelLook:
         here = f"{cleaned(self._source.conda or '')}/{subdir}/"
         info = _object(document, "info")
         base = here
-        if isinstance(stated := info.get("base_url"), str) and stated.isprintable():
+        if _is_reference(stated := info.get("base_url")):
             base = f"{cleaned(_joined(here, stated))}/"
             if not same_address(base, here):
                 self._bases.add(base)
@@ -106,7 +115,7 @@ class ChannelLook:
         for value in (relations.get(key) for key in _RELATIONS):
             # a list is not what CEP 42 says, and read all the same
             for reference in value if isinstance(value, list) else [value]:
-                if isinstance(reference, str) and reference.isprintable():
+                if _is_reference(reference):
                     channel = f"{cleaned(self._source.conda or '')}/"
                     self._relations.add(cleaned(_joined(channel, reference)))
         for filename, record in _entries(document):
@@ -129,18 +138,40 @@ def _entries(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
 
 def _file(name: str, filename: str, base: str, record: Mapping[str, Any]) -> CataloguedFile:
     sha256 = record.get("sha256")
+    size = record.get("size")
     depends = record.get("depends")
-    said = {key: record[key] for key in _STATED if record.get(key)}
     flags = record.get("flags")
     return CataloguedFile(
         printable(filename),
         printable(str(record.get("version") or "")),
-        sha256 if isinstance(sha256, str) else None,
+        sha256.lower() if isinstance(sha256, str) else None,
         f"{base}{quote(filename)}",
-        tuple(spec for spec in depends if isinstance(spec, str)) if isinstance(depends, list) else (),
-        stated=hashlib.sha256(json.dumps([name, said], sort_keys=True).encode()).hexdigest(),
-        properties=tuple(str(flag) for flag in flags) if isinstance(flags, list) else None,
+        tuple(_spec(spec) for spec in depends if isinstance(spec, str)) if isinstance(depends, list) else (),
+        stated=said_by(name, record),
+        size=size if isinstance(size, int) and not isinstance(size, bool) else None,
+        properties=tuple(printable(str(flag)) for flag in flags) if isinstance(flags, list) else None,
     )
+
+
+def said_by(name: str, record: Mapping[str, Any]) -> str:
+    """Something that is equal where two records, or a record and an `index.json`, say the same about a package."""
+    said = {key: record[key] for key in _STATED if record.get(key)}
+    return hashlib.sha256(json.dumps([name, said], sort_keys=True).encode()).hexdigest()
+
+
+def required_names(specs: Iterable[str]) -> frozenset[str]:
+    """The packages that match specs name, without virtual ones."""
+    found = {required_name(spec) for spec in specs}
+    return frozenset(name for name in found if name is not None and not name.startswith("__"))
+
+
+def _spec(text: str) -> str:
+    """A match spec, without the secrets of an address in it."""
+    return _ADDRESS.sub(lambda match: cleaned(match[0]), text)
+
+
+def _is_reference(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
 
 
 def _joined(base: str, reference: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urldefrag, urljoin
@@ -33,7 +33,10 @@ _METADATA: Final = 4 * MIB
 _VARIANTS: Final = 16 * MIB
 #: of a project, the newest, whose METADATA is read; what a client takes is among them unless it is told otherwise.
 _MOST_VERSIONS: Final = 8
+#: of a project that are fetched; wheels of one version rarely have more than two different ones.
+_MOST_METADATA: Final = 64
 _METADATA_SUFFIX: Final = ".metadata"
+_HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class IndexLook:
@@ -47,9 +50,10 @@ class IndexLook:
         self._lock = Lock()
         self._reachable = True
         self._problems: set[str] = set()
+        self._unread: set[str] = set()
         self._found: dict[str, CataloguedProject] = {}
 
-    def find(self, name: str) -> Iterator[str]:
+    def find(self, name: str) -> frozenset[str]:
         """Look for a normalised name; gives what it requires."""
         project = NormalizedName(name)
         try:
@@ -57,14 +61,14 @@ class IndexLook:
         except BridgeError as error:
             with self._lock:
                 self._reachable &= error.code is not Code.OVERLAY_SOURCE
+                self._unread.add(project)
                 self._problems.add(f"{project}: {error.message}")
-            return iter(())
+            return frozenset()
         if found is None:
-            return iter(())
+            return frozenset()
         with self._lock:
             self._found[project] = found
-        texts = {text for file in found.files for text in file.requires}
-        return (required for text in texts if (required := _required(text)) is not None)
+        return required_projects({text for file in found.files for text in file.requires})
 
     def listing(self) -> Listing:
         """What was found."""
@@ -74,6 +78,7 @@ class IndexLook:
             dict(sorted(self._found.items())),
             self._reachable,
             problems=tuple(sorted(self._problems)),
+            unread=frozenset(self._unread),
         )
 
     def _project(self, project: NormalizedName) -> CataloguedProject | None:
@@ -83,58 +88,83 @@ class IndexLook:
         if answer is None:
             return None
         page = read_page(answer, project)
-        files: list[CataloguedFile] = []
-        variants: dict[str, VariantMetadata] = {}
-        described: dict[str, str] = {}
+        files: list[tuple[CataloguedFile, Mapping[str, Any]]] = []
+        variants: dict[str, Mapping[str, Any]] = {}
         for entry in page.entries:
             filename = entry.get("filename")
             if not isinstance(filename, str):
                 continue
             if filename.endswith(VARIANTS_SUFFIX):
-                self._read_variants(project, filename, _address(entry, answer), variants)
+                variants[filename] = entry
             elif (file := _file(project, filename, entry, answer)) is not None:
-                files.append(file)
-                core = entry.get("core-metadata", entry.get("dist-info-metadata", False))
-                if core:
-                    described[filename] = _digest(core)
-        newest = _newest(files)
-        known = [self._described(file, described, newest) for file in files]
-        return CataloguedProject(project, tuple(_labelled(file, variants) for file in known), page.status)
+                files.append((file, entry))
+        newest = _newest([file for file, _ in files])
+        meanings = self._read_variants(variants, newest, answer.address)
+        described = _Described(answer.address)
+        known = [self._described(*each, described) if each[0].version in newest else each[0] for each in files]
+        return CataloguedProject(project, tuple(_labelled(file, meanings) for file in known), page.status)
 
-    def _described(self, file: CataloguedFile, described: Mapping[str, str], newest: Sequence[str]) -> CataloguedFile:
-        """The file with what its METADATA requires (PEP 658)."""
-        if file.version not in newest or file.filename not in described:
+    def _described(self, file: CataloguedFile, entry: Mapping[str, Any], described: _Described) -> CataloguedFile:
+        """The file with what its METADATA requires (PEP 658), which most wheels of a version share."""
+        stated = _metadata(entry)
+        if stated is None:
             return file
         try:
-            stated = described[file.filename]
-            answer = self._get(file.url, _METADATA, suffix=_METADATA_SUFFIX, pinned=bool(stated))
-            actual = hashlib.sha256(answer.body).hexdigest()
-            if stated and stated != actual:
-                raise InvalidInput(Code.METADATA_CONFLICT, "METADATA is not what the page says", subject=file.filename)
-            headers = parse_core_metadata(answer.body, file.filename).get_all("Requires-Dist")
+            if stated not in described.requires:
+                if described.fetched == _MOST_METADATA:
+                    raise InvalidInput(
+                        Code.LIMIT, f"METADATA of more than {_MOST_METADATA} files", subject=file.filename
+                    )
+                described.fetched += 1
+                where = followed(entry.get("url"), described.page, pinned=bool(stated))
+                answer = self._get(f"{where}{_METADATA_SUFFIX}", _METADATA, stated)
+                headers = parse_core_metadata(answer.body, file.filename).get_all("Requires-Dist")
+                described.requires[answer.sha256] = _requirements(headers)
+                stated = answer.sha256
         except BridgeError as error:
             with self._lock:
                 self._problems.add(f"{printable(file.filename)}: {error.message}")
             return file
-        return replace(file, requires=tuple(headers), stated=actual)
+        return replace(file, requires=described.requires[stated], stated=stated)
 
     def _read_variants(
-        self, project: NormalizedName, filename: str, address: str, found: dict[str, VariantMetadata]
-    ) -> None:
-        version = filename.removesuffix(VARIANTS_SUFFIX).partition("-")[2]
-        try:
-            found[version] = parse_variant_json(self._get(address, _VARIANTS, pinned=False).body, filename)
-        except BridgeError as error:
-            with self._lock:
-                self._problems.add(f"{project}: {printable(filename)}: {error.message}")
+        self, entries: Mapping[str, Mapping[str, Any]], newest: Collection[str], page: str
+    ) -> Mapping[str, VariantMetadata]:
+        """What labels stand for, by version."""
+        found: dict[str, VariantMetadata] = {}
+        for filename, entry in entries.items():
+            version = filename.removesuffix(VARIANTS_SUFFIX).partition("-")[2]
+            if version not in newest:
+                continue
+            try:
+                sha256 = _sha256(entry.get("hashes")) or ""
+                where = followed(entry.get("url"), page, pinned=bool(sha256))
+                found[version] = parse_variant_json(self._get(where, _VARIANTS, sha256).body, filename)
+            except BridgeError as error:
+                with self._lock:
+                    self._problems.add(f"{printable(filename)}: {error.message}")
+        return found
 
-    def _get(self, address: str, limit: int, *, pinned: bool, suffix: str = "") -> Answer:
-        """What lies at an address that a page names, if that may be followed."""
-        where = f"{followed(address, self._source.pypi or '', pinned=pinned)}{suffix}"
-        answer = self._origins.get(self._source, Ecosystem.PYPI, where, limit=limit)
+    def _get(self, address: str, limit: int, sha256: str) -> Answer:
+        """What lies at an address that may be followed; an empty `sha256` is one that the page does not state."""
+        answer = self._origins.get(self._source, Ecosystem.PYPI, address, limit=limit)
         if answer is None:
-            raise InvalidInput(Code.SOURCE, "is listed, but not there", subject=cleaned(where))
+            raise InvalidInput(Code.SOURCE, "is listed, but not there", subject=cleaned(address))
+        if sha256 and sha256 != answer.sha256:
+            what = "METADATA" if address.endswith(_METADATA_SUFFIX) else "the file"
+            raise InvalidInput(Code.METADATA_CONFLICT, f"{what} is not what the page says", subject=cleaned(address))
         return answer
+
+
+@dataclass(slots=True)
+class _Described:
+    """The METADATA of a project that has been read."""
+
+    #: address of the page.
+    page: str
+    fetched: int = 0
+    #: by sha256.
+    requires: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _file(project: NormalizedName, filename: str, entry: Mapping[str, Any], page: Answer) -> CataloguedFile | None:
@@ -150,17 +180,16 @@ def _file(project: NormalizedName, filename: str, entry: Mapping[str, Any], page
             return None
     except (InvalidInput, InvalidSdistFilename):
         return None
-    hashes = entry.get("hashes")
-    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
     if name != project:
         return None
-    stated = _digest(entry.get("core-metadata", entry.get("dist-info-metadata")))
+    size = entry.get("size")
     return CataloguedFile(
         filename,
         str(version),
-        sha256 if isinstance(sha256, str) else None,
+        _sha256(entry.get("hashes")),
         _address(entry, page),
-        stated=stated or None,
+        stated=_metadata(entry) or None,
+        size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         label=label,
         yanked=entry.get("yanked", False) not in (False, None),
     )
@@ -190,17 +219,34 @@ def _labelled(file: CataloguedFile, variants: Mapping[str, VariantMetadata]) -> 
     return replace(file, properties=tuple(sorted(str(each) for each in metadata.variants[file.label])))
 
 
-def _digest(core: object) -> str:
-    sha256 = core.get("sha256") if isinstance(core, dict) else None
-    return sha256 if isinstance(sha256, str) else ""
+def _sha256(hashes: object) -> str | None:
+    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
+    return sha256.lower() if isinstance(sha256, str) and _HASH.fullmatch(sha256) else None
 
 
-def _required(text: str) -> str | None:
-    """The project that a requirement names; None for one that only an extra has."""
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return None
-    if requirement.marker is not None and "extra" in str(requirement.marker):
-        return None
-    return canonicalize_name(requirement.name)
+def _metadata(entry: Mapping[str, Any]) -> str | None:
+    """The sha256 of the METADATA beside a file, empty where it is not stated; None where there is none."""
+    core = entry.get("core-metadata", entry.get("dist-info-metadata"))
+    return _sha256(core) or "" if core else None
+
+
+def _requirements(headers: Iterable[str]) -> tuple[str, ...]:
+    """Requirements, without the secrets of addresses in them; what no client reads as one is left out."""
+    found: list[str] = []
+    for header in headers:
+        try:
+            requirement = Requirement(header)
+        except InvalidRequirement:
+            continue
+        if requirement.url is not None:
+            requirement.url = cleaned(requirement.url)
+        found.append(str(requirement))
+    return tuple(found)
+
+
+def required_projects(requirements: Iterable[str]) -> frozenset[str]:
+    """The projects that checked requirements name, without those that only an extra has."""
+    parsed = (Requirement(text) for text in requirements)
+    return frozenset(
+        canonicalize_name(one.name) for one in parsed if one.marker is None or "extra" not in str(one.marker)
+    )

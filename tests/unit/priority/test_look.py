@@ -14,7 +14,7 @@ from bridge.priority.configs.read import read_configs
 from bridge.priority.decision import Presence
 from bridge.priority.look import look, provider, targets_of
 from bridge.priority.overlay_fetch import Origins
-from bridge.priority.policy import Ecosystem
+from bridge.priority.policy import Ecosystem, SourceName
 from tests.support.overlay_sources import Site, add_conda, add_wheel, policy, serving, set_records, write_index
 
 VARIANT = {
@@ -174,3 +174,72 @@ def test_sources_of_configurations_are_looked_at_once_and_without_credentials(tm
 def test_the_answer_does_not_depend_on_the_number_of_jobs(site: Site) -> None:
     targets, names = targets_of(policy(site.address)), dict.fromkeys(Ecosystem, ("acme-core", "shared"))
     assert look(targets, names, Origins(), jobs=1) == look(targets, names, Origins(), jobs=8)
+
+
+def test_a_page_that_cannot_be_read_leaves_open_whether_the_name_is_there(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "public" / "simple" / "shared" / "index.json").write_text("[")
+    found = looked(site, "shared", "acme-core")
+    one = listing(found, site, "public", Ecosystem.PYPI)
+    assert (one.reachable, one.unread, list(one.projects)) == (True, {"shared"}, ["acme-core"])
+    public = policy(site.address).sources[SourceName("public")]
+    knows = provider(found)
+    assert knows(public, Ecosystem.PYPI, "shared").presence is Presence.UNREACHABLE
+    assert knows(public, Ecosystem.PYPI, "other").presence is Presence.ABSENT
+
+
+def test_a_channel_that_cannot_be_read_has_no_known_names(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "public" / "conda" / "noarch" / "repodata.json").write_text("[")
+    one = listing(looked(site, "shared"), site, "public", Ecosystem.CONDA)
+    assert (one.reachable, one.projects, len(one.problems)) == (False, {}, 1)
+
+
+@pytest.mark.parametrize("status", [401, 403, 500, 503])
+def test_a_status_that_is_no_answer_is_told(site: Site, status: int) -> None:
+    site.statuses["internal"] = status
+    found = looked(site, "acme-core")
+    for ecosystem in Ecosystem:
+        one = listing(found, site, "internal", ecosystem)
+        assert not one.reachable
+        assert f"the server answered {status}" in one.problems[0]
+
+
+def test_a_channel_without_any_repodata_is_told(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "public" / "conda" / "noarch" / "repodata.json").unlink()
+    one = listing(looked(site, "shared"), site, "public", Ecosystem.CONDA)
+    assert (one.reachable, one.problems) == (True, ("has no repodata.json in any of noarch",))
+
+
+@pytest.mark.parametrize("ecosystem", list(Ecosystem))
+def test_requirements_without_end_are_followed_to_a_bound_and_that_is_told(site: Site, ecosystem: Ecosystem) -> None:
+    found = look(targets_of(policy(site.address)), {ecosystem: ["acme-core"]}, Origins(), most=1)
+    one = listing(found, site, "public", ecosystem)
+    assert list(one.projects) == ["acme-core"]
+    assert one.problems == ("requirements lead to more than 1 names; it was not asked about the rest",)
+    assert not [each.problems for each in found.listings if each.ecosystem is not ecosystem and each.problems]
+
+
+def test_metadata_that_wheels_share_is_fetched_once(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    path = add_wheel(root, "shared", "1.0", "other>=1")
+    for tag in ("py2-none-any", "cp311-none-any"):
+        twin = path.with_name(path.name.replace("py3-none-any", tag))
+        twin.write_bytes(path.read_bytes())
+        twin.with_name(f"{twin.name}.metadata").write_bytes(path.with_name(f"{path.name}.metadata").read_bytes())
+    write_index(root)
+    with serving(tmp_path) as site:
+        files = listing(looked(site, "shared"), site, "public", Ecosystem.PYPI).projects["shared"].files
+    assert [file.requires for file in files] == [("other>=1",)] * 3
+    assert len([asked for asked, _ in site.asked if asked.endswith(".metadata")]) == 1
+
+
+def test_secrets_in_requirements_are_left_out(tmp_path: Path) -> None:
+    root = tmp_path / "public"
+    add_wheel(root, "shared", "1.0", "other @ https://u:hunter2@h.example/t/hunter2/other-1-py3-none-any.whl")
+    add_conda(root, "shared", "1.0", "https://u:hunter2@h.example/t/hunter2/c::other >=1", "x[url='https://h?hunter2']")
+    write_index(root)
+    with serving(tmp_path) as site:
+        found = looked(site, "shared")
+        assert "hunter2" not in repr(found)
+        assert {path for path, _ in site.asked} >= {"/public/simple/other/"}
+    (file,) = listing(found, site, "public", Ecosystem.CONDA).projects["shared"].files
+    assert file.requires == ("https://h.example/c::other >=1", "x[url='https://h']")

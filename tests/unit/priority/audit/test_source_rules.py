@@ -9,7 +9,7 @@ import pytest
 
 from bridge.priority.audit.finding import Finding, Rule, Severity
 from bridge.priority.audit.source_rules import source_findings
-from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProject, Listing
+from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProject, Inside, Listing
 from bridge.priority.identity import identities
 from bridge.priority.policy import Ecosystem, Policy
 from bridge.priority.policy_file import parse_policy
@@ -27,6 +27,10 @@ from tests.support.audit_projects import (
 MIRROR = "https://mirror.example/simple"
 MIRRORED = f'[sources.copy]\npypi = "{MIRROR}"\ntrust = "public"\nrole = "mirror-of:public"\n'
 BEST = SOURCES.replace("order =", 'default = "best-match"\norder =')
+CLAIMED_ONLY = SOURCES.replace('"first-party"', '"first-party"\nrole = "claimed-only"')
+ELSEWHERE = '[[claims]]\npackages = ["acme-core"]\nfrom = ["third"]\n'
+THIRD = "https://third.example/simple"
+THREE = SOURCES.replace('"public"]', '"public", "third"]') + f'[sources.third]\npypi = "{THIRD}"\ntrust = "curated"\n'
 
 
 def found(rule: Rule, *listings: Listing, of: Policy | None = None) -> list[Finding]:
@@ -51,8 +55,11 @@ def index(url: str, files: Mapping[str, CataloguedFile], status: str = "") -> Li
 @pytest.mark.parametrize(
     ("text", "severity"),
     [(SOURCES, Severity.NOTE), (BEST, Severity.WARNING), (BEST + CLAIM, Severity.NOTE),
-     (SOURCES.replace('["internal", "public"]', '["public", "internal"]'), Severity.WARNING)],
-    ids=["the trusted one decides", "versions decide", "claimed", "the other one decides"],
+     (SOURCES.replace('["internal", "public"]', '["public", "internal"]'), Severity.WARNING),
+     (CLAIMED_ONLY, Severity.WARNING), (CLAIMED_ONLY + CLAIM, Severity.NOTE),
+     (BEST + CLAIM.replace("from", "when = \"sys_platform == 'linux'\"\nfrom"), Severity.WARNING)],
+    ids=["the trusted one decides", "versions decide", "claimed", "the other one decides", "the trusted one is passed",
+         "and now it is not", "claimed here and there only"],
 )  # fmt: skip
 def test_a_name_in_sources_of_different_trust(text: str, severity: Severity) -> None:
     both = [listing(url, {"acme-core": ["1"]}) for url in (INTERNAL, PUBLIC)]
@@ -61,7 +68,17 @@ def test_a_name_in_sources_of_different_trust(text: str, severity: Severity) -> 
     assert found(Rule.DC01, both[0], listing(PUBLIC, {"other": ["1"]}), of=of) == []
 
 
-@pytest.mark.parametrize(("text", "severity"), [(SOURCES, Severity.NOTE), (BEST, Severity.WARNING)])
+def test_a_claim_settles_nothing_while_its_owner_does_not_have_the_name() -> None:
+    of = parse_policy(THREE + ELSEWHERE, "bridge-policy.toml")
+    both = [listing(url, {"acme-core": ["1"]}) for url in (INTERNAL, PUBLIC)]
+    assert severities(Rule.DC01, *both, listing(THIRD, {"other": ["1"]}), of=of) == [Severity.WARNING]
+    assert severities(Rule.DC01, *both, listing(THIRD, {"acme-core": ["1"]}), of=of) == [Severity.NOTE]
+    assert severities(Rule.DC01, *both, Listing(THIRD, Ecosystem.PYPI, reachable=False), of=of) == [Severity.NOTE]
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"), [(SOURCES, Severity.NOTE), (BEST, Severity.WARNING), (CLAIMED_ONLY, Severity.WARNING)]
+)
 def test_a_first_party_name_that_anybody_can_register(text: str, severity: Severity) -> None:
     of = parse_policy(text, "bridge-policy.toml")
     inner = listing(INTERNAL, {"acme-core": ["1"]})
@@ -70,6 +87,8 @@ def test_a_first_party_name_that_anybody_can_register(text: str, severity: Sever
     assert found(Rule.DC02, inner, listing(PUBLIC, {"acme-core": ["1"]}), of=of) == []
     down = Listing(PUBLIC, Ecosystem.PYPI, reachable=False)
     assert found(Rule.DC02, inner, down, of=of) == [], "a source that does not answer may have the name"
+    garbled = Listing(PUBLIC, Ecosystem.PYPI, unread=frozenset({"acme-core"}))
+    assert found(Rule.DC02, inner, garbled, of=of) == []
 
 
 def test_a_channel_that_brings_in_another_one() -> None:
@@ -105,12 +124,41 @@ def test_one_file_name_and_two_contents() -> None:
     assert found(Rule.DC17, index(INTERNAL, {"acme-core": one}), index(PUBLIC, {"acme-core": one})) == []
 
 
+def test_every_source_is_compared_with_the_first_that_has_the_file() -> None:
+    one, between, other = wheel("x"), wheel("x_y"), wheel("x", sha256="b" * 64)
+    of = parse_policy(THREE, "bridge-policy.toml")
+    three = index(INTERNAL, {"x": one}), index(PUBLIC, {"x": between}), index(THIRD, {"x": other})
+    assert [finding.evidence.source for finding in found(Rule.DC17, *three, of=of)] == ["third"]
+
+
+def test_a_file_that_a_source_lists_twice_is_not_hidden_behind_the_right_one() -> None:
+    one, other = wheel("x"), wheel("x", sha256="b" * 64)
+    both = Listing(PUBLIC, Ecosystem.PYPI, {"x": CataloguedProject("x", (other, one))})
+    assert severities(Rule.DC17, index(INTERNAL, {"x": one}), both) == [Severity.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "inside", "expected"),
+    [(Ecosystem.PYPI, Inside("a" * 64, "said"), []), (Ecosystem.PYPI, Inside("a" * 64), []),
+     (Ecosystem.PYPI, Inside("a" * 64, "else"), [Severity.ERROR]),
+     (Ecosystem.CONDA, Inside("a" * 64, "else"), [Severity.NOTE]),
+     (Ecosystem.CONDA, Inside("a" * 64, "else", ("evil",)), [Severity.WARNING]),
+     (Ecosystem.CONDA, Inside("b" * 64, "said"), [Severity.ERROR])],
+    ids=["the same", "not known", "METADATA", "a repaired record", "a record that adds a package", "another file"],
+)  # fmt: skip
+def test_what_is_said_about_a_file_and_what_it_says(
+    ecosystem: Ecosystem, inside: Inside, expected: list[Severity]
+) -> None:
+    projects = {"x": CataloguedProject("x", (wheel("x", stated="said", inside=inside),))}
+    url = PUBLIC if ecosystem is Ecosystem.PYPI else CONDA_PUBLIC
+    assert severities(Rule.DC18, Listing(url, ecosystem, projects)) == expected
+
+
 def test_one_file_and_two_descriptions() -> None:
     one, other = wheel("x", stated="1"), wheel("x", stated="2")
     assert severities(Rule.DC18, index(INTERNAL, {"x": one}), index(PUBLIC, {"x": other})) == [Severity.WARNING]
     assert found(Rule.DC18, index(INTERNAL, {"x": one}), index(PUBLIC, {"x": one})) == []
     assert found(Rule.DC18, index(INTERNAL, {"x": one}), index(PUBLIC, {"x": replace(one, stated=None)})) == []
-    assert severities(Rule.DC18, index(PUBLIC, {"x": wheel("x", stated="1", actual="2")})) == [Severity.ERROR]
 
 
 def test_one_label_and_two_meanings() -> None:
@@ -158,6 +206,11 @@ def test_a_mirror_with_another_file_is_no_mirror() -> None:
 )  # fmt: skip
 def test_the_status_of_a_project(status: str, expected: list[Severity]) -> None:
     assert severities(Rule.DC26, index(PUBLIC, {"x": wheel("x")}, status)) == expected
+
+
+def test_the_status_of_a_project_that_is_taken_from_elsewhere() -> None:
+    both = index(INTERNAL, {"x": wheel("x")}), index(PUBLIC, {"x": wheel("x")}, "quarantined")
+    assert severities(Rule.DC26, *both) == [Severity.NOTE]
 
 
 def test_without_a_policy_sources_are_still_compared() -> None:
