@@ -177,7 +177,7 @@ def availability(
 ) -> Availability:
     """What a source has of a name that some version parts let through; one that nobody looked at does not answer."""
     listing = catalogue.of(ecosystem, source.url(ecosystem) or "")
-    if listing is None or not listing.reachable:
+    if listing is None or not listing.answers(name):
         return UNREACHABLE
     if name not in listing.projects:
         return ABSENT
@@ -240,7 +240,9 @@ def _unseen(config: ClientConfig, taken: Taken, catalogue: Catalogue) -> str:
         if listing is None:
             return source.name
         # what comes after the source that decides is never asked
-        decides = source == taken.source or (strict and (taken.name in listing.projects or not listing.reachable))
+        decides = source == taken.source or (
+            strict and (taken.name in listing.projects or not listing.answers(taken.name))
+        )
         if decides and rule_of(config, ecosystem) is not Semantics.BEST_MATCH:
             return ""
     return ""

@@ -417,4 +417,5 @@ def _ask(
     files = matching(ecosystem, listing, name, wanted.versions)
     if config.program not in _READING_VARIANTS:
         files = [file for file in files if file.label is None]
-    return _Asked(source, name in listing.projects and listing.reachable, listing.reachable, tuple(files))
+    answers = listing.answers(name)
+    return _Asked(source, name in listing.projects and answers, answers, tuple(files))

@@ -63,7 +63,7 @@ class Scene:
             listing = self.listing(source, ecosystem)
             if listing is None:
                 return ABSENT
-            if not listing.reachable:
+            if not listing.answers(name):
                 return UNREACHABLE
             if name not in listing.projects:
                 return ABSENT
