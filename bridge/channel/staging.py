@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -81,7 +82,7 @@ def apart(directory: Path, names: Iterable[str]) -> Path:
     Returns:
         `directory`, or a new one in it where one of the names is taken.
     """
-    if any((directory / name).exists() for name in names):
+    if any(os.path.lexists(f"{directory}/{name}") for name in names):
         return Path(tempfile.mkdtemp(dir=directory))
     return directory
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 from packaging.markers import Marker
@@ -111,6 +112,11 @@ def merge_requirements(requirements: Iterable[Requirement]) -> list[Requirement]
 
 def simplify(specifiers: Sequence[Specifier]) -> SpecifierSet:
     """The same versions with no specifier that the others imply."""
+    return _simplified(tuple(specifiers))
+
+
+@lru_cache(maxsize=4096)
+def _simplified(specifiers: tuple[Specifier, ...]) -> SpecifierSet:
     kept = list(dict.fromkeys(specifiers))
     for one in list(kept):
         others = [other for other in kept if other is not one]

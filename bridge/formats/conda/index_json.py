@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from rattler import MatchSpec
@@ -87,7 +88,7 @@ def _specs(document: Document, specs: Iterable[str], key: str) -> tuple[str, ...
         try:
             if len(spec) > _SPEC_LENGTH:
                 raise document.refuse(key, f"holds a spec of {len(spec)} characters", Code.BAD_SPEC)
-            MatchSpec(spec, strict=False)
+            _check_spec(spec)
         except InvalidMatchSpecError as error:
             raise InvalidInput(
                 Code.BAD_SPEC,
@@ -96,6 +97,12 @@ def _specs(document: Document, specs: Iterable[str], key: str) -> tuple[str, ...
                 field=f"{document.field}: {key}",
             ) from error
     return checked
+
+
+@lru_cache(maxsize=16384)
+def _check_spec(spec: str) -> None:
+    """Raises what py-rattler does; packages of a channel have most of their requirements in common."""
+    MatchSpec(spec, strict=False)
 
 
 def _noarch(document: Document) -> Noarch:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Separators of other systems and everything that a terminal or a C string would misread.
 _FORBIDDEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff\u2028\u2029]")
+#: what nearly all paths are, and safe everywhere: no part starts with a dot, none has a character to look at twice.
+_ORDINARY: Final = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 _DOTS: Final = frozenset({"", ".", ".."})
 
@@ -32,6 +34,9 @@ def check_path(text: str, limits: Limits, *, subject: str, field: str | None = N
         InvalidInput: CB104 for anything but plain names joined by single slashes; CB109 for one that is too
             long.
     """
+
+    if len(text) <= min(limits.name_length, limits.path_length) and _ORDINARY.fullmatch(text):
+        return text
 
     def refuse(code: Code, message: str) -> InvalidInput:
         where = printable(text) if field is None else field

@@ -25,6 +25,7 @@ NO_LINK_PATH: Final = "info/no_link"
 #: what a line of `has_prefix` with nothing but a path means.
 DEFAULT_PLACEHOLDER: Final = "/opt/anaconda1anaconda2anaconda3"
 
+_PATH_TYPES: Final[Mapping[str | None, PathType]] = {kind.value: kind for kind in PathType}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:[/\\]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -116,11 +117,9 @@ def _entry(document: Document, seen: set[str], limits: Limits) -> PathEntry:
     if not isinstance(no_link, bool):
         raise document.refuse("no_link", "is not true or false")
     mode, placeholder = _prefix(document)
-    path_type = document.text("path_type")
-    try:
-        kind = PathType(path_type)
-    except ValueError as error:
-        raise document.refuse("path_type", "is neither hardlink, softlink nor directory") from error
+    kind = _PATH_TYPES.get(document.text("path_type"))
+    if kind is None:
+        raise document.refuse("path_type", "is neither hardlink, softlink nor directory")
     if placeholder is not None and kind is PathType.DIRECTORY:
         raise document.refuse("prefix_placeholder", "stands on a directory", Code.BAD_PLACEHOLDER)
     return PathEntry(
