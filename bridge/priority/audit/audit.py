@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from bridge.model.conda import CondaName, Subdir
@@ -78,6 +79,7 @@ def audit(
     *,
     user: Path | None = None,
     names: Identities | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> AuditReport:
     """Everything that is wrong with where a project's packages come from.
 
@@ -87,6 +89,8 @@ def audit(
         catalogue: what the sources have, as `bridge.priority.look.look` finds it; None to ask nobody.
         user: a home directory whose configuration counts too.
         names: what packages are called in the other ecosystem; None for what the policy says alone.
+        environment: all marker variables (PEP 508) of the machine that the clients run on, for claims that hold only
+            somewhere; None for this machine.
 
     Raises:
         InvalidInput: CB101, the project is no directory. What is wrong with a single file is a problem of the report.
@@ -95,7 +99,8 @@ def audit(
     locks, broken = read_locks(project)
     identities = names or Identities(policy.names if policy is not None else NameIdentities())
     decider = Decider(policy, identities) if policy is not None else None
-    scene = Scene(found.configs, locks, found.secrets, identities, policy, decider, catalogue)
+    here = {key: str(value) for key, value in (environment or default_environment()).items()}
+    scene = Scene(found.configs, locks, found.secrets, identities, policy, decider, catalogue, here)
     findings = [
         *resolution_findings(scene),
         *latent_findings(scene),

@@ -36,11 +36,11 @@ def resolution_findings(scene: Scene) -> Iterator[Finding]:
 
 
 def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:
-    decision = scene.decide(taken.name, taken.ecosystem, taken.versions)
+    decision = scene.decide(taken.name, taken.ecosystem, taken.versions, here=True)
     if decision is None:
         yield from _compared(config, taken, catalogue)
         return
-    right = {answer.source for answer in decision.answers if answer.outcome is Outcome.PROVIDED}
+    right = _providers(decision)
     if taken.why.fails:
         if taken.why is Why.SHADOWED_PIN and right:
             message = f"{config.client.value} cannot take {taken.name}: {taken.why.value}"
@@ -48,6 +48,7 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
         return
     source = _source_of(scene, taken)
     if (source is not None and source.name in right) or (source is None and _same_file(scene, taken, right)):
+        yield from _elsewhere(scene, config, taken, source)
         return
     if taken.source is None and source is None:
         return  # an address that no source of the policy has: the requirement itself says where it is from
@@ -60,6 +61,25 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
     for setting in _ignored(config, taken.name):
         message = f"{setting.key} is not followed: {config.client.value} takes {taken.name}{version} from {shown}"
         yield Finding(Rule.DC10, Severity.ERROR, message, Evidence(setting.place, shown, taken.name))
+
+
+def _elsewhere(scene: Scene, config: ClientConfig, taken: Taken, source: Source | None) -> Iterator[Finding]:
+    """What is right on this machine, and wrong where another claim holds."""
+    whole = scene.decide(taken.name, taken.ecosystem, taken.versions)
+    for answer in whole.answers if whole is not None and source is not None else ():
+        if answer.claims and answer.outcome is Outcome.PROVIDED and source is not None and answer.source != source.name:
+            where = f" where {answer.when}" if answer.when is not None else ""
+            message = (
+                f"{config.client.value} takes {taken.name} from {source.name}, on any machine; the policy gives it to "
+                f"{answer.source}{where}"
+            )
+            evidence = Evidence(taken.place, source.name, taken.name)
+            yield Finding(Rule.DC01, Severity.NOTE, message, evidence, subject="elsewhere")
+            return
+
+
+def _providers(decision: Decision) -> set[SourceName | None]:
+    return {answer.source for answer in decision.answers if answer.outcome is Outcome.PROVIDED}
 
 
 def _compared(config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:

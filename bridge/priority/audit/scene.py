@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.model.conda import CondaName
@@ -30,6 +31,8 @@ class Scene:
     decider: Decider | None = None
     #: None where nobody asked the sources.
     catalogue: Catalogue | None = None
+    #: marker variables (PEP 508) of the machine that the clients run on; None for any machine.
+    environment: Mapping[str, str] | None = None
 
     def source_of(self, address: str, ecosystem: Ecosystem) -> Source | None:
         """The source of the policy at an address, that of a mirror for its copy; None where the policy has none."""
@@ -54,8 +57,17 @@ class Scene:
         """What a source has; None where nobody asked it."""
         return self.catalogue.of(ecosystem, source.url(ecosystem) or "") if self.catalogue is not None else None
 
-    def decide(self, name: str, ecosystem: Ecosystem, versions: tuple[str, ...] = ()) -> Decision | None:
-        """What the policy says about a name with some requirements; None without a policy."""
+    def decide(
+        self, name: str, ecosystem: Ecosystem, versions: tuple[str, ...] = (), *, here: bool = False
+    ) -> Decision | None:
+        """What the policy says about a name with some requirements; None without a policy.
+
+        Args:
+            name: normalised.
+            ecosystem: of the name.
+            versions: the version parts of the requirements.
+            here: only what holds on the machine of the audit, where claims have markers.
+        """
         if self.decider is None:
             return None
 
@@ -71,7 +83,7 @@ class Scene:
             return Availability(Presence.KNOWN, tuple(version_key(ecosystem, file.version) for file in files))
 
         # names of both ecosystems are texts to the decider, which normalises them itself
-        return self.decider.decide(CondaName(name), ecosystem, knows)
+        return self.decider.decide(CondaName(name), ecosystem, knows, self.environment if here else None)
 
     def names_of(self, ecosystem: Ecosystem) -> frozenset[str]:
         """The packages of an ecosystem that the project requires or has locked."""

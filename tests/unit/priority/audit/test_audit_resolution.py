@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 
+from bridge.priority.audit.audit import audit
 from bridge.priority.audit.finding import Rule, Severity
 from bridge.priority.policy_file import parse_policy
 from tests.support.audit_projects import (
+    CLAIM,
     CONDA_INTERNAL,
     CONDA_PUBLIC,
     INTERNAL,
@@ -20,6 +24,7 @@ from tests.support.audit_projects import (
     of_rule,
     policy,
     pyproject,
+    write,
 )
 
 PIP = {"pip.conf": f"[global]\nindex-url = {INTERNAL}\nextra-index-url = {PUBLIC}\n", "requirements.txt": "acme-core\n"}
@@ -213,3 +218,24 @@ def test_names_in_sources_of_different_trust_are_told_with_their_sources(tmp_pat
     messages = [finding.message for finding in of_rule(report, Rule.DC01)]
     assert "the pypi name shared is in internal (first-party), public (public)" in messages
     assert of_rule(audited(tmp_path, {}, policy(""), catalogue(public={"other": ["1"]})), Rule.DC01) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "low", "failed", "noted"),
+    [
+        ("sys_platform == 'plan9'", True, {Rule.DC01}, []),  # holds here, and the public source stands first
+        ("sys_platform != 'plan9'", True, set(), ["elsewhere"]),
+        ("sys_platform == 'plan9'", False, set(), []),
+    ],
+)
+def test_a_claim_counts_where_it_holds(
+    tmp_path: Path, when: str, low: bool, failed: set[Rule], noted: list[str]
+) -> None:
+    claimed = policy(f'{CLAIM}when = "{when}"\n')
+    if low:
+        claimed = replace(claimed, order=tuple(reversed(claimed.order)))
+    files = conda("acme-core", first=CONDA_PUBLIC if low else CONDA_INTERNAL)
+    machine = {**{key: str(value) for key, value in default_environment().items()}, "sys_platform": "plan9"}
+    report = audit(write(tmp_path, files), claimed, catalogue(), environment=machine)
+    assert {rule for rule, names in failing(report).items() if "acme-core" in names} == failed
+    assert [one.subject for one in of_rule(report, Rule.DC01) if one.subject == "elsewhere"] == noted
