@@ -15,7 +15,7 @@ from bridge._version import __version__
 from bridge.errors import BridgeError, plain
 
 #: in the order of `--help`; `bridge.cli.NAME` holds `NAME_command`.
-_COMMANDS: Final = ("convert", "inspect", "index", "host", "select", "diff", "variant", "priority", "demo")
+_COMMANDS: Final = ("convert", "inspect", "index", "sync", "host", "select", "diff", "variant", "priority", "demo")
 
 
 class _Commands(click.Group):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Final, Protocol
 
 #: the private place, in a destination that is a directory; nothing in it is published.
-PRIVATE = ".conda-bridge"
+PRIVATE: Final = ".conda-bridge"
+#: what is said of a disk that is full (`CB342`).
+NO_SPACE: Final = "there is no space left"
 
 
 class Destination(Protocol):
@@ -20,6 +23,9 @@ class Destination(Protocol):
     @property
     def shown(self) -> str:
         """Its address without credentials."""
+
+    def exists(self) -> bool:
+        """Whether anything was published there, or tried to; makes nothing."""
 
     def opened(self) -> AbstractContextManager[Path]:
         """Keep other runs away, for as long as the context lasts.
@@ -34,6 +40,12 @@ class Destination(Protocol):
 
     def size(self, path: PurePosixPath) -> int | None:
         """Bytes of a published file; None where there is none."""
+
+    def lost(self, files: Mapping[PurePosixPath, int]) -> frozenset[PurePosixPath]:
+        """Which of some published files (path -> bytes) are not there, or of another size.
+
+        Asked once in a run about everything that was published; a remote tree lists instead of asking for each.
+        """
 
     def place(self, path: PurePosixPath, file: Path) -> None:
         """Publish a finished local file, whole or not at all; the local file may be gone afterwards.

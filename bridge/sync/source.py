@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -38,8 +38,16 @@ class WheelFacts:
     #: variant label (PEP 825); None for a plain wheel.
     label: str | None = None
     requires_python: str | None = None
-    #: Requires-Dist as METADATA has it (PEP 658); None where METADATA is not known.
-    requires_dist: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file itself says that planning needs, beside what its source says about it."""
+
+    #: of a conda package: the project in its `.dist-info`; None where it shows none of its own version.
+    project: NormalizedName | None = None
+    #: of a wheel: Requires-Dist as METADATA has it (PEP 658).
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +71,6 @@ class SourceFile:
     published: datetime | None = None
     #: of a conda package: the record in force, or index.json where there is no channel; None where neither is known.
     index: IndexJson | None = None
-    #: the project that a conda package says it is, where that is known.
-    project: NormalizedName | None = None
     #: of a wheel.
     wheel: WheelFacts | None = None
 
@@ -114,6 +120,12 @@ class Source(Protocol):
 
         Raises:
             BridgeError: the source cannot be reached (`CB119`), or what it says cannot be trusted as a whole.
+        """
+
+    def look(self, files: Sequence[SourceFile], memory: Memory) -> Mapping[str, Facts]:
+        """What some of the files say about themselves, without their payload; by key.
+
+        One that cannot be read, or only as a whole, is left out; it gets its outcome when it is converted.
         """
 
     def rejected(self) -> tuple[tuple[str, BridgeError], ...]:

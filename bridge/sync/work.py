@@ -1,0 +1,305 @@
+"""Converting one unit: what a worker does, on this machine or on another one.
+
+A task says all that it takes and writes only below its own directory, so it can be done again at any time, anywhere,
+with the same result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from packaging.utils import canonicalize_name
+
+from bridge.channel.inputs import Input
+from bridge.channel.listing import VARIANTS_SUFFIX
+from bridge.channel.package_record import read_package
+from bridge.channel.pool import Workplace, internal_error
+from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.settings import Settings
+from bridge.channel.staging import Staged, StagedPackage, failed, strictly
+from bridge.channel.variant_places import variant_places
+from bridge.channel.variants import make_families
+from bridge.errors import BridgeError, Code, InvalidInput
+from bridge.formats.conda.transport import Absent
+from bridge.formats.wheel.archive import WheelArchive
+from bridge.formats.wheel.core_metadata import parse_core_metadata
+from bridge.mapping.axes import load_axes
+from bridge.model.plan import Outcome, Output
+from bridge.sync.directory import EXHAUSTED
+from bridge.sync.result import Item, Label, Lost, PackageListing, Product, Result, Variants, WheelListing
+from bridge.sync.source import Source, SourceFile
+
+#: seconds before a source that failed is asked again, each time.
+PATIENCE: Final = (0.5, 2.0, 5.0)
+#: what may go well another time: the source failed, or changed meanwhile.
+_PASSING: Final = frozenset({Code.SOURCE, Code.HASH})
+_OUTPUTS: Final = "outputs"
+_METADATA: Final = ".metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all tasks of a run share."""
+
+    source: Source
+    settings: Settings
+    #: losses are refusals.
+    strict: bool = False
+    patience: tuple[float, ...] = PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One unit to be converted."""
+
+    unit: str
+    files: tuple[SourceFile, ...]
+    #: its own; what is in it is replaced.
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a task."""
+
+    unit: str
+    #: None where it could not be done for want of space, which concerns all tasks.
+    result: Result | None
+    #: the files of the result: `{outputs}/{sha256}/{file name}`, and METADATA of a wheel beside it.
+    outputs: Path
+
+
+class Bench:
+    """Where one process does its tasks; a context manager. Channels and tables stay open from task to task."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._place = Workplace(work.settings)
+        self._axes = load_axes(work.settings.overlays)
+        self._channels: list[Channel] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._place.__exit__(kind, error, trace)
+
+    def perform(self, task: Task) -> Done:
+        """Convert a unit; whatever goes wrong becomes the outcome of its files."""
+        outputs = task.directory / _OUTPUTS
+        try:
+            shutil.rmtree(task.directory, ignore_errors=True)
+            outputs.mkdir(parents=True)
+            return Done(task.unit, self._perform(task, outputs), outputs)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                return Done(task.unit, None, outputs)
+            return Done(task.unit, broken(task, error), outputs)
+        except Exception as error:
+            return Done(task.unit, broken(task, error), outputs)
+        finally:
+            self._clear(task.directory)
+
+    def _perform(self, task: Task, outputs: Path) -> Result:
+        missing: dict[str, BridgeError] = {}
+        paths: dict[str, Path] = {}
+        for number, file in enumerate(task.files):
+            try:
+                paths[file.key] = self._fetched(file, task.directory / f"input-{number}")
+            except BridgeError as error:
+                missing[file.key] = error
+        staged = list(self._staged(task, paths, missing))
+        families, indexes = make_families(staged, self._opened, self._axes, task.directory)
+        if self._work.strict:
+            families = [self._strict(item) for item in families]
+        items = [
+            self._item(file, item, outputs, paths.get(file.key))
+            for file, item in zip(task.files, families, strict=True)
+        ]
+        variants = None
+        for index in indexes:
+            variants = _variants(index, outputs)
+        return Result(tuple(items), variants)
+
+    def _fetched(self, file: SourceFile, directory: Path) -> Path:
+        """Ask again where the source failed, or sent something else than it says: it may be changing."""
+        directory.mkdir()
+        for pause in (*self._work.patience, None):
+            try:
+                return self._work.source.fetch(file, directory)
+            except Absent:
+                raise
+            except BridgeError as error:
+                if pause is None or error.code not in (Code.SOURCE, Code.HASH):
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _staged(self, task: Task, paths: dict[str, Path], missing: dict[str, BridgeError]) -> Iterator[Staged]:
+        with ExitStack() as stack:
+            place = self._place
+            if any(file.wheel is not None and file.wheel.label is not None for file in task.files):
+                # Where a variant stands is known only of all variants together.
+                settings = self._work.settings
+                places = variant_places(paths.values(), settings.limits)
+                packages = replace(settings.packages, variants=places)
+                place = stack.enter_context(Workplace(replace(settings, packages=packages)))
+            for number, file in enumerate(task.files):
+                if file.key in missing:
+                    yield Staged(failed(file.key, missing[file.key]))
+                else:
+                    yield self._converted(place, file, paths[file.key], task.directory / str(number))
+
+    @staticmethod
+    def _converted(place: Workplace, file: SourceFile, path: Path, directory: Path) -> Staged:
+        try:
+            staged = place.convert(Input(file.key, path=path), directory)
+            _check_source(file, staged.outcome.outputs)
+        except BridgeError as error:
+            return Staged(failed(file.key, error))
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return Staged(internal_error(file.key, error))
+        except Exception as error:
+            return Staged(internal_error(file.key, error))
+        return staged
+
+    @staticmethod
+    def _strict(item: Staged) -> Staged:
+        outcome = strictly(item.outcome)
+        return item if outcome is item.outcome else Staged(outcome)
+
+    def _item(self, file: SourceFile, item: Staged, outputs: Path, path: Path | None) -> Item:
+        outcome = item.outcome
+        packages: Sequence[StagedPackage | None] = item.packages or [None] * len(outcome.outputs)
+        products = [
+            _wheel(output, outputs) if package is None else _package(output, package, outputs)
+            for output, package in zip(outcome.outputs, packages, strict=True)
+        ]
+        return Item(
+            key=file.key,
+            status=outcome.status,
+            code=None if outcome.code is None else outcome.code.number,
+            message=outcome.message,
+            losses=tuple(Lost(loss.code.number, loss.subject, loss.detail) for loss in outcome.losses),
+            products=tuple(products),
+            rank=item.rank,
+            passing=outcome.code in _PASSING,
+            requires=None if path is None or not file.is_wheel else _requires(path),
+        )
+
+    def _opened(self) -> list[Channel]:
+        if self._channels is None:
+            settings = self._work.settings
+            self._channels = [open_channel(location, subdirs=settings.subdirs) for location in settings.channels]
+        return self._channels
+
+    @staticmethod
+    def _clear(directory: Path) -> None:
+        """Leave nothing but the outputs."""
+        if directory.is_dir():
+            for path in directory.iterdir():
+                if path.name != _OUTPUTS:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def broken(task: Task, error: Exception) -> Result:
+    """The result of a task at which the bridge itself failed."""
+    return Result(tuple(_plain(internal_error(file.key, error)) for file in task.files))
+
+
+def _plain(outcome: Outcome) -> Item:
+    return Item(outcome.input, outcome.status, message=outcome.message, passing=True)
+
+
+def _check_source(file: SourceFile, outputs: Sequence[Output]) -> None:
+    """The source may have changed since it was listed; the digest was computed while it was converted."""
+    for output in outputs:
+        if file.sha256 is not None and output.source.sha256 != file.sha256:
+            message = f"its SHA-256 is {output.source.sha256}, not {file.sha256}"
+            raise InvalidInput(Code.HASH, message, subject=file.filename)
+
+
+def _kept(path: Path, sha256: str, outputs: Path) -> None:
+    place = outputs / sha256
+    place.mkdir(exist_ok=True)
+    path.replace(place / path.name)
+
+
+def _product(output: Output) -> Product:
+    variant = None if output.variant is None else Label(output.variant.label, output.variant.properties)
+    return Product(
+        filename=output.filename,
+        sha256=output.sha256,
+        size=output.size,
+        source=output.source.filename,
+        source_sha256=output.source.sha256,
+        variant=variant,
+    )
+
+
+def _wheel(output: Output, outputs: Path) -> Product:
+    path = Path(output.path)
+    with WheelArchive(path) as archive:
+        data = archive.read(f"{archive.dist_info}/METADATA")
+    core = parse_core_metadata(data, path.name)
+    beside = path.with_name(f"{path.name}{_METADATA}")
+    beside.write_bytes(data)
+    _kept(beside, output.sha256, outputs)
+    _kept(path, output.sha256, outputs)
+    requires_python = core.requires_python
+    return replace(
+        _product(output),
+        wheel=WheelListing(
+            project=core.normalized_name,
+            version=str(core.version),
+            requires_python=None if requires_python is None else str(requires_python),
+            metadata_sha256=hashlib.sha256(data).hexdigest(),
+            summary=core.summary,
+        ),
+    )
+
+
+def _package(output: Output, package: StagedPackage, outputs: Path) -> Product:
+    path = Path(output.path)
+    record = read_package(path, package.subdir)
+    _kept(path, output.sha256, outputs)
+    return replace(
+        _product(output),
+        package=PackageListing(
+            subdir=package.subdir,
+            fields=dict(record.fields),
+            run_exports=dict(record.run_exports),
+            revision=record.revision,
+            preference=package.preference,
+        ),
+    )
+
+
+def _variants(index: Path, outputs: Path) -> Variants:
+    data = index.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    name, _, version = index.name.removesuffix(VARIANTS_SUFFIX).partition("-")
+    _kept(index, sha256, outputs)
+    return Variants(index.name, sha256, len(data), canonicalize_name(name), version)
+
+
+def _requires(path: Path) -> tuple[str, ...] | None:
+    """What planning needs to know the next time; None for a wheel that does not say it."""
+    try:
+        with WheelArchive(path) as archive:
+            core = parse_core_metadata(archive.read(f"{archive.dist_info}/METADATA"), path.name)
+        return tuple(str(requirement) for requirement in core.requires_dist)
+    except (BridgeError, OSError):
+        return None
