@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -40,6 +40,8 @@ class Question:
     #: of the body that is known already.
     etag: str = ""
     authorization: str | None = field(default=None, repr=False)
+    #: whether a redirect may lead to another host, as what is found there is held against a hash.
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def fetch(question: Question) -> Answer:
         fields["If-None-Match"] = question.etag
     address = Address(question.address, urlsplit(question.address).path.rstrip("/").rpartition("/")[2])
     with request(address, fields=fields, authorization=question.authorization) as response:
-        if origin(response.url) != origin(question.address):
+        if not question.elsewhere and origin(response.url) != origin(question.address):
             # Links of the page would lead to that host.
             message = f"redirects to another host, {urlsplit(response.url).hostname}"
             raise InvalidInput(Code.SOURCE, message, subject=redact(question.address))
@@ -109,15 +111,32 @@ class Origins:
     answers: dict[tuple[str, str], str | None] = field(default_factory=dict)
     _headers: dict[str, str | None] = field(default_factory=dict, repr=False)
 
-    def get(self, source: Source, ecosystem: Ecosystem, address: str, *, limit: int, accept: str = "") -> Answer | None:
+    def get(
+        self,
+        source: Source,
+        ecosystem: Ecosystem,
+        address: str,
+        *,
+        limit: int,
+        accept: str = "",
+        elsewhere: bool = False,
+    ) -> Answer | None:
         """What a source says at an address; None where it says that there is nothing.
+
+        Args:
+            source: whom to ask.
+            ecosystem: in which of its faces.
+            address: of the source, or one that it names.
+            limit: bytes.
+            accept: value of that header; empty for anything.
+            elsewhere: whether it may come from another host, as the caller checks its hash.
 
         Raises:
             InvalidInput: CB460, it does not answer; CB109, more than `limit` bytes.
         """
         known = _load(self._place(source, address))
         try:
-            answer = self._asked(source, ecosystem, address, limit, accept, known)
+            answer = self._asked(source, ecosystem, Question(address, limit, accept, elsewhere=elsewhere), known)
         except Unchanged:
             answer = known.answer if known is not None else None
         except InvalidInput as error:
@@ -134,15 +153,14 @@ class Origins:
         self.answers[source.name, redact(address)] = None if answer is None else answer.sha256
         return answer
 
-    def _asked(
-        self, source: Source, ecosystem: Ecosystem, address: str, limit: int, accept: str, known: _Kept | None
-    ) -> Answer | None:
+    def _asked(self, source: Source, ecosystem: Ecosystem, question: Question, known: _Kept | None) -> Answer | None:
         if self.offline:
-            raise InvalidInput(Code.SOURCE, "was never asked, and may not be asked now", subject=redact(address))
+            message = "was never asked, and may not be asked now"
+            raise InvalidInput(Code.SOURCE, message, subject=redact(question.address))
         etag = known.answer.etag if known is not None and known.answer is not None else ""
-        header = self._header(source, ecosystem, address)
+        header = self._header(source, ecosystem, question.address)
         try:
-            return self.ask(Question(address, limit, accept, etag, header))
+            return self.ask(replace(question, etag=etag, authorization=header))
         except Absent:
             return None
 
