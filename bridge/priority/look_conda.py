@@ -31,7 +31,10 @@ _RELATIONS: Final = ("base", "overrides")
 _LONGEST: Final = 2048
 _ADDRESS: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'\[\],]+")
 #: fields of a record that decide what is installed with it; where sources differ in them, one of them is wrong.
-_STATED: Final = ("depends", "constrains", "track_features", "features", "noarch", "extra_depends", "flags")
+_STATED: Final = (
+    *("version", "build", "build_number", "depends", "constrains"),
+    *("track_features", "features", "noarch", "extra_depends", "flags"),
+)
 
 
 class ChannelLook:

@@ -119,7 +119,7 @@ class IndexLook:
                 where = followed(entry.get("url"), described.page, pinned=bool(stated))
                 answer = self._get(f"{where}{_METADATA_SUFFIX}", _METADATA, stated)
                 headers = parse_core_metadata(answer.body, file.filename).get_all("Requires-Dist")
-                described.requires[answer.sha256] = _requirements(headers)
+                described.requires[answer.sha256] = checked_requirements(headers)
                 stated = answer.sha256
         except BridgeError as error:
             with self._lock:
@@ -230,7 +230,7 @@ def _metadata(entry: Mapping[str, Any]) -> str | None:
     return _sha256(core) or "" if core else None
 
 
-def _requirements(headers: Iterable[str]) -> tuple[str, ...]:
+def checked_requirements(headers: Iterable[str]) -> tuple[str, ...]:
     """Requirements, without the secrets of addresses in them; what no client reads as one is left out."""
     found: list[str] = []
     for header in headers:

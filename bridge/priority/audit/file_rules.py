@@ -51,14 +51,19 @@ def _files(known: KnownSources, name: str, offers: Sequence[Listing]) -> Iterato
 def _inside(known: KnownSources, listing: Listing, name: str, file: CataloguedFile) -> Iterator[Finding]:
     """DC18: what a source says of a file, against the file itself.
 
-    Records of a channel are repaired long after the package was built, so that a difference alone says little. One
-    that brings in a package says more. The METADATA of an index must be that of the file (PEP 658).
+    The name and version of a package stand in its file name (CEP 26). Other fields of records are repaired long after
+    the package was built, so that a difference says little, but one that brings in a package says more. The METADATA
+    of an index must be that of the file (PEP 658).
     """
-    if file.inside is None:
-        return
     shown = known.shown(listing)
     evidence = Evidence(None, shown, name)
-    if file.sha256 is not None and file.sha256 != file.inside.sha256:
+    named = file.filename.lower().startswith(f"{name}-{file.version}-".lower())
+    if listing.ecosystem is Ecosystem.CONDA and not named:
+        message = f"{shown} lists {file.filename} as {name} {file.version}"
+        yield Finding(Rule.DC18, Severity.ERROR, message, evidence, subject=f"{file.filename} name")
+    elif file.inside is None:
+        return
+    elif file.sha256 is not None and file.sha256 != file.inside.sha256:
         message = f"{file.filename} of {shown} is not the file that its sha256 says"
         yield Finding(Rule.DC18, Severity.ERROR, message, evidence, subject=f"{file.filename} sha256")
     elif _differ((file.stated,), (file.inside.stated,)):

@@ -149,7 +149,9 @@ def test_a_file_that_a_source_lists_twice_is_not_hidden_behind_the_right_one() -
 def test_what_is_said_about_a_file_and_what_it_says(
     ecosystem: Ecosystem, inside: Inside, expected: list[Severity]
 ) -> None:
-    projects = {"x": CataloguedProject("x", (wheel("x", stated="said", inside=inside),))}
+    file = wheel("x", stated="said", inside=inside)
+    file = replace(file, filename="x-1.0-0.conda") if ecosystem is Ecosystem.CONDA else file
+    projects = {"x": CataloguedProject("x", (file,))}
     url = PUBLIC if ecosystem is Ecosystem.PYPI else CONDA_PUBLIC
     assert severities(Rule.DC18, Listing(url, ecosystem, projects)) == expected
 
