@@ -145,7 +145,7 @@ class _Checker:
         elif source is not None:
             origin = self.attribution.of(ecosystem, source.url or source.name, file.url if file is not None else "")
         decision = self._decide(ecosystem, name, _asked_versions(config, taken))
-        unseen = _unseen(config, taken, self.catalogue)
+        unseen = unseen_source(config, taken, self.catalogue)
         answer = Answer(
             config.client,
             config.files,
@@ -221,7 +221,7 @@ def _asked_versions(config: ClientConfig, taken: Taken) -> tuple[str, ...]:
     return tuple(version for version in taken.versions if version not in limits)
 
 
-def _unseen(config: ClientConfig, taken: Taken, catalogue: Catalogue) -> str:
+def unseen_source(config: ClientConfig, taken: Taken, catalogue: Catalogue) -> str:
     """A source that the client asks, that nobody looked at, and that might decide; empty where all is seen."""
     if taken.url is not None or (taken.why is Why.PIN and taken.source is not None):
         return ""

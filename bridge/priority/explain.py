@@ -25,7 +25,7 @@ Provider = Callable[[Source, Ecosystem, str], Availability]
 class ClientAnswer:
     """What a client would do about a name with one set of configuration files."""
 
-    #: `native` or `overlay`.
+    #: `native` or `overlay` for what the policy compiles to, `project` for what stands in the project.
     configuration: str
     #: where it would take the name from; empty where it takes it from nowhere.
     sources: tuple[SourceName, ...]
@@ -34,7 +34,8 @@ class ClientAnswer:
 
 
 #: what a client does about a name that the policy has decided on; nothing where the client does not know the ecosystem.
-ClientRule = Callable[[Decision], Sequence[ClientAnswer]]
+#: The name is that of the ecosystem, which the decision does not keep: conda tells `a_b` from `a-b`.
+ClientRule = Callable[[CondaName | NormalizedName, Decision], Sequence[ClientAnswer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ class NameReport:
     @property
     def disagreeing(self) -> tuple[Client, ...]:
         """The clients that would take the name from a source that none of the policy's answers names."""
-        right = {answer.source for answer in self.decision.answers if answer.source is not None}
-        return tuple(
-            client for client, answers in self.clients.items() if any(set(one.sources) - right for one in answers)
-        )
+        return tuple(client for client, answers in self.clients.items() if any(map(self.contradicts, answers)))
+
+    def contradicts(self, answer: ClientAnswer) -> bool:
+        """Whether an answer has a source that none of the policy's answers names."""
+        return bool(set(answer.sources) - {one.source for one in self.decision.answers})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +107,34 @@ def explain(
     Raises:
         InvalidInput: CB456, the name cannot be one of a package.
     """
-    if NAME.fullmatch(name) is None:
-        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=printable(name))
     decider = Decider(policy, names)
-    conda, project = CondaName(name.lower()), canonicalize_name(name)
-    projects, packages = decider.names.of_conda(conda), decider.names.of_project(project)
-    asked: list[tuple[Ecosystem, CondaName | NormalizedName]] = [
-        *((Ecosystem.CONDA, one) for one in _names(conda, projects, packages)),
-        *((Ecosystem.PYPI, one) for one in _names(project, packages, projects)),
-    ]
+    asked = names_of(name, decider.names)
     reports = tuple(_report(decider, one, ecosystem, providers, clients or {}, environment) for ecosystem, one in asked)
+    projects = decider.names.of_conda(CondaName(name.lower()))
+    packages = decider.names.of_project(canonicalize_name(name))
     told = [(projects.confidence, projects.source), (packages.confidence, packages.source)]
     confidence, source = max(told, key=lambda pair: pair[0])
     return Explanation(name, reports, source, confidence, tuple(_remarks(decider.names, reports, packages)))
+
+
+def names_of(name: str, names: Identities) -> tuple[tuple[Ecosystem, CondaName | NormalizedName], ...]:
+    """All names that a package has, the conda names first.
+
+    Args:
+        name: a conda package, a Python project, or both.
+        names: what packages are called in the other ecosystem.
+
+    Raises:
+        InvalidInput: CB456, the name cannot be one of a package.
+    """
+    if NAME.fullmatch(name) is None:
+        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=printable(name))
+    conda, project = CondaName(name.lower()), canonicalize_name(name)
+    projects, packages = names.of_conda(conda), names.of_project(project)
+    return (
+        *((Ecosystem.CONDA, one) for one in _names(conda, projects, packages)),
+        *((Ecosystem.PYPI, one) for one in _names(project, packages, projects)),
+    )
 
 
 def _names(own: Name, here: Identity[Any], there: Identity[Name]) -> list[Name]:
@@ -150,7 +167,7 @@ def _report(
         for source, answer in answers.items()
     )
     decision = decider.decide(name, ecosystem, lambda source: answers[source.name], environment)
-    told = {client: tuple(rule(decision)) for client, rule in clients.items()}
+    told = {client: tuple(rule(name, decision)) for client, rule in clients.items()}
     return NameReport(name, ecosystem, offers, decision, {client: found for client, found in told.items() if found})
 
 

@@ -40,7 +40,7 @@ def provided(source: Source, ecosystem: Ecosystem, name: str) -> Availability:
     return Availability(Presence.KNOWN, (1, 3, 2)) if source.name == "public" else ABSENT
 
 
-def uv(decision: Decision) -> Sequence[ClientAnswer]:
+def uv(_: str, decision: Decision) -> Sequence[ClientAnswer]:
     if decision.ecosystem is not Ecosystem.PYPI:
         return ()
     return (
