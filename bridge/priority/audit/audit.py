@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.markers import default_environment
 from packaging.utils import canonicalize_name
 
 from bridge.model.conda import CondaName, Subdir
-from bridge.priority.audit.finding import AuditReport, Rule, sorted_findings
+from bridge.priority.audit.finding import AuditReport, Finding, Rule, Severity, sorted_findings
 from bridge.priority.audit.latent_rules import latent_findings
 from bridge.priority.audit.lock_rules import lock_findings
 from bridge.priority.audit.locks.read import read_locks
 from bridge.priority.audit.name_rules import name_findings
-from bridge.priority.audit.resolution_rules import resolution_findings
+from bridge.priority.audit.resolution_rules import Resolution, resolution
 from bridge.priority.audit.scene import Scene
 from bridge.priority.audit.setting_rules import setting_findings
 from bridge.priority.audit.source_rules import source_findings
@@ -101,17 +102,25 @@ def audit(
     decider = Decider(policy, identities) if policy is not None else None
     here = {key: str(value) for key, value in (environment or default_environment()).items()}
     scene = Scene(found.configs, locks, found.secrets, identities, policy, decider, catalogue, here)
+    resolved = resolution(scene)
+    about_sources = source_findings(policy, catalogue, identities) if catalogue is not None else ()
     findings = [
-        *resolution_findings(scene),
+        *resolved.findings,
         *latent_findings(scene),
         *setting_findings(scene),
         *lock_findings(scene),
         *name_findings(scene),
-        *(source_findings(policy, catalogue, identities) if catalogue is not None else ()),
+        *(_weighed(finding, resolved) for finding in about_sources),
     ]
     skipped = tuple((rule, "the sources were not asked") for rule in Rule if rule.needs_sources and catalogue is None)
     problems = (*(str(problem) for problem in (*found.problems, *broken)), *_silent(catalogue))
     return AuditReport(sorted_findings(findings), skipped=skipped, problems=problems)
+
+
+def _weighed(finding: Finding, resolved: Resolution) -> Finding:
+    """That a name is in sources of different trust is only worth knowing where every client takes it rightly."""
+    settled = finding.rule is Rule.DC01 and (finding.subject, finding.evidence.name) in resolved.settled
+    return replace(finding, severity=Severity.NOTE) if settled else finding
 
 
 def _silent(catalogue: Catalogue | None) -> Iterator[str]:

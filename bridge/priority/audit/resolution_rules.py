@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bridge.priority.audit.finding import Evidence, Finding, Rule, Severity
 from bridge.priority.audit.scene import Scene
@@ -24,15 +25,31 @@ _RULES = {
 IGNORED_PINS = ("pinned_packages", "disallow", "disallowed_packages")
 
 
-def resolution_findings(scene: Scene) -> Iterator[Finding]:
-    """What clients take from the wrong source, as far as the sources were asked."""
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What all clients do about the names that they need, as far as the sources were asked."""
+
+    findings: tuple[Finding, ...] = ()
+    #: word of the ecosystem and name of what some client needs, and every client takes as the policy says.
+    settled: frozenset[tuple[str, str]] = frozenset()
+
+
+def resolution(scene: Scene) -> Resolution:
+    """What clients take from the wrong source."""
     if scene.catalogue is None:
-        return
+        return Resolution()
+    findings: list[Finding] = []
+    needed: set[tuple[str, str]] = set()
+    wrong: set[tuple[str, str]] = set()
     for config in scene.configs:
-        for ecosystem in Ecosystem:
-            if config.of(ecosystem):
-                for taken in take_all(config, ecosystem, scene.catalogue):
-                    yield from _judged(scene, config, taken, scene.catalogue)
+        for ecosystem in (one for one in Ecosystem if config.of(one)):
+            for taken in take_all(config, ecosystem, scene.catalogue):
+                found = list(_judged(scene, config, taken, scene.catalogue))
+                findings += found
+                needed.add((ecosystem.value, taken.name))
+                if scene.policy is None or any(one.severity.fails for one in found):
+                    wrong.add((ecosystem.value, taken.name))
+    return Resolution(tuple(findings), frozenset(needed - wrong))
 
 
 def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:

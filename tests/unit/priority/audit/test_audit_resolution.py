@@ -240,3 +240,15 @@ def test_a_claim_counts_where_it_holds(
     found = [one for one in report.findings if one.severity.fails and one.evidence.place is not None]
     assert {one.rule for one in found if one.evidence.name == "acme-core"} == failed
     assert [one.subject for one in of_rule(report, Rule.DC01) if one.subject == "elsewhere"] == noted
+
+
+def test_a_name_that_is_widely_offered_is_only_worth_knowing_where_all_clients_take_it_rightly(tmp_path: Path) -> None:
+    best = parse_policy(SOURCES.replace("order =", 'default = "best-match"\norder ='), "p.toml")
+    needing = {**PIP, "requirements.txt": "shared\n"}
+    report = audited(tmp_path, needing, best, catalogue())
+    severities = {(one.evidence.name, one.subject): one.severity for one in of_rule(report, Rule.DC01)}
+    assert severities["shared", "pypi"] is Severity.NOTE
+    assert severities["shared", "conda"] is Severity.WARNING  # no client was seen to take that one
+    wrongly = audited(tmp_path, {**needing, **uv("shared")}, best, catalogue())
+    found = [(one.subject, one.severity) for one in of_rule(wrongly, Rule.DC01) if one.evidence.name == "shared"]
+    assert ("pypi", Severity.WARNING) in found
