@@ -7,6 +7,7 @@ the file without a gap, so that every reader sees the same members.
 
 from __future__ import annotations
 
+import io
 import stat
 import threading
 import zlib
@@ -18,7 +19,7 @@ from bridge.formats.wheel.member_names import MemberNames, Objection, Problem
 from bridge.formats.wheel.zip_directory import ArchiveMember, ZipDirectory
 from bridge.formats.wheel.zip_format import Entry
 from bridge.formats.zip_records import DEFLATED, STORED, UTF8_FLAG
-from bridge.limits import DEFAULT_LIMITS, Limits
+from bridge.limits import DEFAULT_LIMITS, KIB, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: bits 1 and 2 are a hint about the deflate level; every other flag changes how the bytes are read.
 _HARMLESS_FLAGS: Final = UTF8_FLAG | 0b110
+#: an archive up to this size is read once and as a whole: each member takes four reads otherwise.
+_SMALL: Final = 256 * KIB
 _PROBLEM_CODES: Final = {
     Problem.UNSAFE: Code.UNSAFE_PATH,
     Problem.DUPLICATE: Code.DUPLICATE,
@@ -53,7 +56,11 @@ class WheelArchive:
         self._lock = threading.Lock()
         self.file = path.open("rb")
         try:
-            members = ZipDirectory(self.file, self.subject, limits).members()
+            content = self.file.read(_SMALL + 1)
+            #: all of a small archive.
+            self._content = content if len(content) <= _SMALL else None
+            source = self.file if self._content is None else io.BytesIO(self._content)
+            members = ZipDirectory(source, self.subject, limits).members()
             self._check(members)
         except BaseException:
             self.file.close()
@@ -111,6 +118,8 @@ class WheelArchive:
 
     def slice(self, offset: int, length: int = -1) -> bytes:
         """Bytes of the file itself, by default to its end; safe in several threads."""
+        if self._content is not None:
+            return self._content[offset:] if length < 0 else self._content[offset : offset + length]
         with self._lock:
             self.file.seek(offset)
             return self.file.read(length)
