@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import zstandard
@@ -40,6 +41,19 @@ _OF_LEVEL: Final = 0
 #: content up to this is compressed in one piece: the frame then states its size, and a decoder need not set
 #: aside a whole window for it.
 _WHOLE: Final = 8 * MIB
+#: up to this, what a compressor is made of costs a twentieth of its work, and is small.
+_SMALL: Final = 1 * MIB
+
+
+class _Kept(threading.local):
+    """The compressor that a thread used last for small content, and for which level and number of threads."""
+
+    def __init__(self) -> None:
+        self.settings = (0, 0)
+        self.compressor: zstandard.ZstdCompressor | None = None
+
+
+_kept: Final = _Kept()
 
 
 class ZstdOutput:
@@ -56,7 +70,9 @@ class ZstdOutput:
 
     def __init__(self, sink: Callable[[bytes], object], *, level: int, threads: int) -> None:
         self._sink = sink
-        self._compressor = _compressor(level, threads)
+        _check(level, threads)
+        self._level = level
+        self._threads = threads
         self._stream: zstandard.ZstdCompressionObj | None = None
         self._held: list[bytes] = []
         self._held_size = 0
@@ -70,28 +86,36 @@ class ZstdOutput:
                 return
             data = b"".join(self._held)
             self._held.clear()
-            self._stream = self._compressor.compressobj()
+            self._stream = _compressor(self._level, self._threads).compressobj()
         self._sink(self._stream.compress(data))
 
     def finish(self) -> None:
         """End the frame."""
         if self._stream is None:
-            self._sink(self._compressor.compress(b"".join(self._held)))
+            self._sink(compress(b"".join(self._held), level=self._level, threads=self._threads))
         else:
             self._sink(self._stream.flush())
 
 
 def compress(data: bytes, *, level: int, threads: int) -> bytes:
     """`data` as one frame; arguments and errors as for `ZstdOutput`."""
-    return _compressor(level, threads).compress(data)
+    _check(level, threads)
+    if len(data) > _SMALL:
+        return _compressor(level, threads).compress(data)
+    if _kept.compressor is None or _kept.settings != (level, threads):
+        _kept.settings, _kept.compressor = (level, threads), _compressor(level, threads)
+    return _kept.compressor.compress(data)
 
 
-def _compressor(level: int, threads: int) -> zstandard.ZstdCompressor:
+def _check(level: int, threads: int) -> None:
     if not LOWEST_LEVEL <= level <= HIGHEST_LEVEL:
         raise ValueError(f"zstd has levels {LOWEST_LEVEL} to {HIGHEST_LEVEL}")
     if threads < 1:
         # 0 would choose zstd's other mode, which makes other bytes.
         raise ValueError("at least one thread is needed")
+
+
+def _compressor(level: int, threads: int) -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(
         compression_params=zstandard.ZstdCompressionParameters(
             compression_level=level,
