@@ -21,7 +21,7 @@ from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.limits import MIB
 from bridge.model.variant import VariantMetadata
 from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing
-from bridge.priority.configs.addresses import cleaned
+from bridge.priority.configs.addresses import cleaned, is_address
 from bridge.priority.overlay_fetch import Answer, Origins
 from bridge.priority.overlay_source import ACCEPT, followed, read_page
 from bridge.priority.policy import Ecosystem, Source
@@ -240,6 +240,8 @@ def checked_requirements(headers: Iterable[str]) -> tuple[str, ...]:
             continue
         if requirement.url is not None:
             requirement.url = cleaned(requirement.url)
+            if not is_address(requirement.url):
+                continue
         found.append(str(requirement))
     return tuple(found)
 
