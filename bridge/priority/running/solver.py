@@ -32,7 +32,7 @@ async def solve(question: dict[str, Any]) -> list[dict[str, Any]]:
         [rattler.Channel(url) for url in question["channels"]],
         [rattler.MatchSpec(spec) for spec in question["specs"]],
         gateway=rattler.Gateway(cache_dir=Path(question["cache"])),
-        platforms=[*(question["platforms"] or [str(rattler.Platform.current())]), "noarch"],
+        platforms=[*(question["platforms"] or [str(rattler.Subdir.current())]), "noarch"],
         constraints=[rattler.MatchSpec(spec) for spec in question["constraints"]],
         virtual_packages=rattler.VirtualPackage.detect(),
         channel_priority=_PRIORITY[question["priority"]],
