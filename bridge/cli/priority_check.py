@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from bridge.cli.output import json_option, print_json
-from bridge.cli.priority_options import DIRECTORY, POLICY_FILE, policy_option
-from bridge.formats.conda.identifiers import parse_subdir
+from bridge.cli.priority_options import DIRECTORY, policy_if_any, policy_option, subdir_option
 from bridge.mapping.tables import load_tables
+from bridge.model.conda import Subdir
 from bridge.priority.catalogue import Catalogue
 from bridge.priority.check import Names, check, named, required
 from bridge.priority.check_run import compared, run_clients, unpredicted
@@ -34,7 +34,7 @@ from bridge.priority.policy_file import read_policy
     help="Answer for this package, and for every client; a plain name is one in both ecosystems.  [default: what the "
     "configurations require, and what that requires]",
 )
-@click.option("--subdir", "subdirs", multiple=True, metavar="S", help="Platform of the channels, besides noarch.")
+@subdir_option
 @click.option(
     "--run",
     is_flag=True,
@@ -56,7 +56,7 @@ def check_command(
     project: Path,
     policy_file: Path | None,
     names: tuple[str, ...],
-    subdirs: tuple[str, ...],
+    subdirs: tuple[Subdir, ...],
     run: bool,
     timeout_s: float,
     user_config: bool,
@@ -72,16 +72,15 @@ def check_command(
     """
     if run and user_config:
         raise click.UsageError("--run sees no configuration of the user; leave out --user-config")
-    path = project / POLICY_FILE if policy_file is None else policy_file
-    policy = read_policy(path) if policy_file is not None or path.is_file() else None
+    path = policy_if_any(policy_file, project)
+    policy = None if path is None else read_policy(path)
     user = Path.home() if user_config else None
     configs = read_configurations(project, user=user).configs
     known = identities(policy, load_tables()) if policy is not None else None
     wanted = named(names) if names else required(configs)
-    platforms = [parse_subdir(each, subject="--subdir", field=each) for each in subdirs]
 
     def looked(wanted: Names) -> Catalogue:
-        return look(targets_of(policy, configs), wanted, Origins(), subdirs=platforms, jobs=jobs)
+        return look(targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs)
 
     catalogue = looked(wanted)
     report = check(project, policy, catalogue, names, identities=known, user=user)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from bridge.cli.output import json_option, print_json
-from bridge.cli.priority_options import DIRECTORY, policy_option, policy_path
-from bridge.formats.conda.identifiers import parse_subdir
+from bridge.cli.priority_options import DIRECTORY, policy_option, policy_path, subdir_option
 from bridge.mapping.tables import load_tables
+from bridge.model.conda import Subdir
 from bridge.priority.client_rules import assumed, client_rules
 from bridge.priority.configs.read import read_configurations
 from bridge.priority.explain import explain, names_of
@@ -27,7 +27,7 @@ from bridge.priority.policy_file import read_policy
 @click.option(
     "--project", type=DIRECTORY, default=".", metavar="DIR", help="Whose configurations are answered for as well."
 )
-@click.option("--subdir", "subdirs", multiple=True, metavar="S", help="Platform of the channels, besides noarch.")
+@subdir_option
 @click.option(
     "--offline", is_flag=True, help="Ask no source: assume that each has the name, the lower ones a newer one."
 )
@@ -39,7 +39,7 @@ def explain_command(
     name: str,
     policy_file: Path | None,
     project: Path,
-    subdirs: tuple[str, ...],
+    subdirs: tuple[Subdir, ...],
     offline: bool,
     jobs: int,
     as_json: bool,
@@ -57,8 +57,7 @@ def explain_command(
         catalogue = assumed(policy, asked)
     else:
         wanted = {each: [one for face, one in asked if face is each] for each in Ecosystem}
-        platforms = [parse_subdir(each, subject="--subdir", field=each) for each in subdirs]
-        catalogue = look(targets_of(policy, configs), wanted, Origins(), subdirs=platforms, jobs=jobs)
+        catalogue = look(targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs)
     rules = client_rules(policy, catalogue, known, configs=configs)
     explanation = explain(policy, name, provider(catalogue), names=known, clients=rules)
     problems = [f"{one.url}: {problem}" for one in catalogue.listings for problem in one.problems]

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+import rattler
+
+from bridge.formats.conda.identifiers import parse_subdir
+from bridge.model.conda import Subdir
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -42,3 +46,20 @@ def policy_if_any(chosen: Path | None, project: Path) -> Path | None:
     """The policy file of a command that also works without one; None where neither user nor project name one."""
     path = project / POLICY_FILE if chosen is None else chosen
     return path if path.is_file() else None
+
+
+def subdir_option(command: _Command) -> _Command:
+    """Add `--subdir`; the command gets the platforms of channels to look at, those of this machine by default."""
+    return click.option(
+        "--subdir",
+        "subdirs",
+        multiple=True,
+        metavar="S",
+        callback=_subdirs,
+        help="Platform of the channels, besides noarch: linux-64.  [default: that of this machine]",
+    )(command)
+
+
+def _subdirs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Subdir, ...]:
+    chosen = values or (str(rattler.Subdir.current()),)
+    return tuple(parse_subdir(each, subject="--subdir", field=each) for each in chosen)
