@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bridge.channel.evidence import Seen, look_at
+from bridge.channel.governed import open_channels
 from bridge.channel.inputs import Input, expand
 from bridge.channel.occupied import family_in_the_way
+from bridge.channel.permits import OnUnanswered, Permits
 from bridge.channel.pool import prepare, run
-from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.repodata import Channel
 from bridge.channel.settings import PackageSettings, Settings
 from bridge.channel.staging import Staged, failed, publish, strictly
 from bridge.channel.variants import make_families
@@ -67,7 +69,9 @@ def convert(
     reserved_prefix: str = RESERVED_PREFIX,
     packages: PackageSettings | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    permits: Permits | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
+    on_unanswered: OnUnanswered | None = None,
 ) -> Report:
     """Convert conda artifacts to wheels in `out`, and wheels to conda packages in `out/<subdir>`.
 
@@ -84,13 +88,17 @@ def convert(
         reserved_prefix: of wheels made of packages that are no Python projects.
         packages: what concerns the conda packages that wheels become.
         limits: of what a reader accepts.
+        permits: what a policy says about channels (`bridge.priority.enforcement.permits_of`): a package that is looked
+            for comes from whom the policy names. `channels` are some of the policy's; all where empty.
         on_outcome: called as each outcome is known (order of completion).
+        on_unanswered: called for a channel of the policy that does not answer, where the policy only warns.
 
     Returns:
         One outcome per input, in the order of the inputs.
 
     Raises:
-        InvalidInput: a channel or an overlay cannot be read, or an argument is malformed; nothing was converted.
+        InvalidInput: a channel or an overlay cannot be read, an argument is malformed, or a channel is none of the
+            policy's (`CB454`); nothing was converted.
         Unsupported: nothing can be written to `out` (`CB322`).
     """
     expanded, settings = settings_for(
@@ -104,6 +112,8 @@ def convert(
         reserved_prefix=reserved_prefix,
         packages=packages,
         limits=limits,
+        permits=permits,
+        on_unanswered=on_unanswered,
     )
     load_tables(settings.overlays)  # an overlay that cannot be read concerns all inputs
     axes = load_axes(settings.overlays)
@@ -155,7 +165,7 @@ def _place(index: Path, directory: Path) -> None:
 
 
 def _opened(settings: Settings) -> list[Channel]:
-    return [open_channel(location, subdirs=settings.subdirs) for location in settings.channels]
+    return open_channels(settings.channels, subdirs=settings.subdirs, permits=settings.permits)
 
 
 def settings_for(
@@ -170,17 +180,19 @@ def settings_for(
     compression: Compression = Compression.BALANCED,
     packages: PackageSettings | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    permits: Permits | None = None,
+    on_unanswered: OnUnanswered | None = None,
 ) -> tuple[list[Input], Settings]:
     """Expand the inputs and settle what holds for all of them; the arguments are those of `convert`."""
     if isinstance(inputs, str | Path):
         raise TypeError("inputs is a list of inputs, not one")
     texts = [str(item) for item in inputs]
-    specs = [open_channel(location, subdirs=_subdirs(subdir)) for location in channels] if channels else []
+    specs = open_channels(channels, subdirs=_subdirs(subdir), permits=permits, on_unanswered=on_unanswered)
     expanded = expand(texts, specs, parse_subdir(subdir, subject="--subdir", field=subdir))
     if min(jobs, len(expanded)) > 1:
         prepare()
     # A single package is no evidence about its own requirements, and without a channel nobody asks for its platform.
-    seen = look_at(expanded, limits) if channels or len(expanded) > 1 else Seen()
+    seen = look_at(expanded, limits) if specs or len(expanded) > 1 else Seen()
     return expanded, Settings(
         options=Options(_default_layout(texts) if layout is None else Layout(layout), reserved_prefix),
         channels=tuple(str(location) for location in channels),
@@ -191,6 +203,7 @@ def settings_for(
         threads=jobs if len(expanded) == 1 else 1,
         names=seen.names,
         packages=_completed(packages or PackageSettings(), seen, reserved_prefix),
+        permits=permits,
     )
 
 

@@ -38,7 +38,8 @@ def read_document(location: Location, subdir: str) -> Mapping[str, Any] | None:
     for name in names if directory is not None else names[::-1]:
         subject = f"{redact(location.subdir(subdir))}{name}"
         if directory is None:
-            data = transport.get(f"{location.subdir(subdir)}{name}", limit=DOCUMENT_SIZE)
+            address = f"{location.subdir(subdir)}{name}"
+            data = transport.get(address, limit=DOCUMENT_SIZE, authorization=location.authorization)
         else:
             try:
                 data = (directory / subdir / name).read_bytes()

@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -38,6 +38,8 @@ class Input:
     url: str | None = None
     #: expected sha256 (hex) of what `url` gives.
     sha256: str | None = None
+    #: value of that header, for the host of `url` only.
+    authorization: str | None = field(default=None, repr=False)
     error: BridgeError | None = None
 
     @property
@@ -60,7 +62,14 @@ class Input:
             return
         with tempfile.TemporaryDirectory(prefix="conda-bridge-") as directory:
             check = parse_wheel_filename if self.is_wheel else parse_filename
-            yield download(self.url or "", Path(directory), sha256=self.sha256, limits=limits, check_name=check)
+            yield download(
+                self.url or "",
+                Path(directory),
+                sha256=self.sha256,
+                limits=limits,
+                check_name=check,
+                authorization=self.authorization,
+            )
 
 
 def expand(texts: Sequence[str], channels: Sequence[Channel], subdir: Subdir) -> list[Input]:
@@ -122,4 +131,4 @@ def _spec(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[In
         yield Input(text, error=error)
         return
     for record in records:
-        yield Input(record.filename, url=record.address, sha256=record.sha256)
+        yield Input(record.filename, url=record.address, sha256=record.sha256, authorization=record.authorization)

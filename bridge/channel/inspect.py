@@ -10,6 +10,7 @@ from typing import Any, Final
 from bridge.channel.convert import settings_for
 from bridge.channel.inputs import Input
 from bridge.channel.inspect_wheel import EMPTY, wheel_fields
+from bridge.channel.permits import OnUnanswered, Permits
 from bridge.channel.pool import internal_error
 from bridge.channel.settings import PackageSettings, Settings
 from bridge.channel.staging import failed, strictly
@@ -33,12 +34,15 @@ def inspect(
     overlays: Sequence[Path] = (),
     reserved_prefix: str = RESERVED_PREFIX,
     packages: PackageSettings | None = None,
+    permits: Permits | None = None,
+    on_unanswered: OnUnanswered | None = None,
 ) -> dict[str, Any]:
     """Plan the conversion of one artifact; of a wheel, say also whether every client can use it.
 
     Args:
         source: a file, an unpacked package, an address, or (with `channels`) a MatchSpec.
-        layout, channels, subdir, strict, overlays, reserved_prefix, packages: as in `bridge.convert`.
+        layout, channels, subdir, strict, overlays, reserved_prefix, packages, permits, on_unanswered: as in
+            `bridge.convert`.
 
     Returns:
         The document of `inspect --json`; an input that would not be converted has empty fields and its outcome.
@@ -54,6 +58,8 @@ def inspect(
         overlays=overlays,
         reserved_prefix=reserved_prefix,
         packages=packages,
+        permits=permits,
+        on_unanswered=on_unanswered,
     )
     if len(inputs) != 1:
         message = f"this stands for {len(inputs)} packages, and inspect takes one"

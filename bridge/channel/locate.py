@@ -45,7 +45,7 @@ def fetch(record: ChannelRecord, directory: Path) -> Path:
     key = record.sha256 or hashlib.sha256(record.url.encode()).hexdigest()
     folder = directory / key[:32]
     folder.mkdir(parents=True, exist_ok=True)
-    return download(record.address, folder, sha256=record.sha256)
+    return download(record.address, folder, sha256=record.sha256, authorization=record.authorization)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 from bridge.errors import Code, InvalidInput
@@ -29,6 +29,16 @@ class Location:
     """
 
     address: str = field(repr=False)
+    #: value of that header, where the credentials are not in the address.
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def identity(self) -> tuple[str, str, int | None, str]:
+        """What is equal for two spellings of one address: with or without credentials, a port, links to a directory."""
+        parts = urlsplit(self.shown)
+        directory = self.directory
+        path = unquote(parts.path).rstrip("/") if directory is None else str(directory.resolve())
+        return *_origin(parts), path
 
     @property
     def shown(self) -> str:
@@ -39,6 +49,12 @@ class Location:
     def directory(self) -> Path | None:
         """The directory of a `file://` channel; None for a remote one."""
         return file_path(self.address)
+
+    def authorization_for(self, address: str) -> str | None:
+        """The header for a file that the channel leads to; only its own host gets the credentials."""
+        if self.authorization is None or _origin(urlsplit(address)) != _origin(urlsplit(self.address)):
+            return None
+        return self.authorization
 
     def subdir(self, name: str) -> str:
         """Address of one platform directory, with a final slash."""

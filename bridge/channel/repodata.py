@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from bridge.channel.document import read_document
 from bridge.channel.location import Location, locate
+from bridge.channel.publication import published
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import Document
 from bridge.formats.conda.identifiers import parse_filename, parse_subdir, printable
@@ -23,6 +24,7 @@ from bridge.model.conda import CondaName, IndexJson, Subdir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
 #: section of repodata -> extension of its keys; the sections of v3 have keys without one.
@@ -36,7 +38,8 @@ _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 class ChannelRecord:
     """What a channel says about one package file.
 
-    `address` is where to fetch it and may hold a token: never show or store it, use `url`.
+    `address` is where to fetch it and may hold a token: never show or store it, use `url`. `authorization` is the value
+    of that header.
     """
 
     index: IndexJson
@@ -47,6 +50,9 @@ class ChannelRecord:
     sha256: str | None = None
     md5: str | None = None
     size: int | None = None
+    authorization: str | None = field(default=None, repr=False)
+    #: in UTC; None where the channel does not say it.
+    published: datetime | None = None
 
     @property
     def url(self) -> str:
@@ -189,6 +195,8 @@ class Channel:
             sha256=self._digest(entry, "sha256", 64),
             md5=self._digest(entry, "md5", 32),
             size=None if entry.raw.get("size") is None else document.integer("size"),
+            authorization=self._location.authorization_for(entry.base),
+            published=published(entry.raw),
         )
 
     def _digest(self, entry: _Entry, field_name: str, length: int) -> str | None:
@@ -215,11 +223,12 @@ class Channel:
         return f"{self.url}/{subdir}/repodata.json"
 
 
-def open_channel(location: str | Path, *, subdirs: Sequence[str]) -> Channel:
+def open_channel(location: str | Path | Location, *, subdirs: Sequence[str]) -> Channel:
     """Read a channel's repodata.
 
     Args:
-        location: a directory, or a `file://`, `http://` or `https://` address, with or without credentials.
+        location: a directory, or a `file://`, `http://` or `https://` address, with or without credentials; or where
+            that has been found to be.
         subdirs: the platform directories to read; `noarch` is always read too. One that the channel does not
             have is empty, and so is an empty file.
 
@@ -228,7 +237,7 @@ def open_channel(location: str | Path, *, subdirs: Sequence[str]) -> Channel:
             cannot be trusted (`CB107` a key twice, `CB109` too large, `CB111` malformed, `CB112` about
             another subdir).
     """
-    where = locate(location)
+    where = location if isinstance(location, Location) else locate(location)
     wanted = sorted(
         {*(parse_subdir(subdir, subject=where.shown, field="subdir") for subdir in subdirs), Subdir(_NOARCH)}
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from bridge.channel.permits import Permits
 from bridge.channel.variant_places import VariantPlace
 from bridge.formats.wheel.compression import Compression
 from bridge.limits import Limits
@@ -63,6 +64,8 @@ class Settings:
     #: conda name -> project name, of the run's own inputs.
     names: Mapping[CondaName, str] = field(default_factory=dict)
     packages: PackageSettings = field(default_factory=PackageSettings)
+    #: the policy that the channels are under, if any.
+    permits: Permits | None = None
 
     @property
     def level(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Self
 
 from bridge.channel.closure import PackageClosure, Provider, published_origin
 from bridge.channel.execute import write_wheel
+from bridge.channel.governed import open_channels
 from bridge.channel.inputs import Input
 from bridge.channel.locate import dist_name, fetch, local_path
 from bridge.channel.pressing import PressedArtifact
 from bridge.channel.records import check_digest, hotfixed
-from bridge.channel.repodata import Channel, ChannelRecord, open_channel
+from bridge.channel.repodata import ChannelRecord
 from bridge.channel.settings import Settings
 from bridge.channel.solve import required_name, resolve
 from bridge.channel.staging import Rank, StagedBuild, apart
@@ -61,9 +62,7 @@ class Workshop:
         self._settings = settings
         self._stack = ExitStack()
         self._tables = load_tables(settings.overlays)
-        self._channels: Sequence[Channel] = [
-            open_channel(location, subdirs=settings.subdirs) for location in settings.channels
-        ]
+        self._channels = open_channels(settings.channels, subdirs=settings.subdirs, permits=settings.permits)
         self._providers: dict[str, Provider | None] = {}
 
     def __enter__(self) -> Self:

@@ -18,6 +18,7 @@ from bridge.cli.options import (
     verbosity_options,
 )
 from bridge.cli.output import json_option, print_json, say
+from bridge.cli.policy_options import channel_permits, own_policy_option, say_unanswered
 from bridge.formats.wheel.compression import Compression
 from bridge.model.plan import Layout, Outcome, Status
 
@@ -26,6 +27,7 @@ from bridge.model.plan import Layout, Outcome, Status
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Output directory.")
 @conversion_options
+@own_policy_option
 @compression_option
 @package_options
 @jobs_option
@@ -39,6 +41,7 @@ def convert_command(
     layout: str | None,
     channels: tuple[str, ...],
     subdir: str,
+    policy_file: Path | None,
     strict: bool,
     overlays: tuple[Path, ...],
     reserved_prefix: str,
@@ -54,7 +57,7 @@ def convert_command(
     Wheels go to OUT, conda packages to the directory of their platform there, OUT/SUBDIR.
 
     INPUT is a .conda, .tar.bz2 or .whl file, a directory of them, an unpacked conda package, an address, or (with
-    --channel) a MatchSpec.
+    --channel or --policy) a MatchSpec.
     """
     console = Console(stderr=True)
     with Progress(
@@ -79,7 +82,9 @@ def convert_command(
             compression=Compression(compression),
             packages=packages,
             jobs=jobs,
+            permits=channel_permits(policy_file, overlays),
             on_outcome=lambda _: progress.advance(task),
+            on_unanswered=say_unanswered,
         )
     if as_json:
         print_json(report.to_json())

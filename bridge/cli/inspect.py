@@ -11,6 +11,7 @@ from bridge.channel.inspect import inspect
 from bridge.channel.settings import PackageSettings
 from bridge.cli.options import conversion_options, package_options
 from bridge.cli.output import json_option, print_json, say
+from bridge.cli.policy_options import channel_permits, own_policy_option, say_unanswered
 from bridge.model.plan import Layout, Status
 
 #: every other status is 1, an input that would not be converted.
@@ -20,6 +21,7 @@ _EXIT_CODES: Final = {Status.CONVERTED.value: 0, Status.INTERNAL_ERROR.value: 3}
 @click.command("inspect")
 @click.argument("source", metavar="INPUT")
 @conversion_options
+@own_policy_option
 @package_options
 @json_option
 @click.pass_context
@@ -29,6 +31,7 @@ def inspect_command(
     layout: str | None,
     channels: tuple[str, ...],
     subdir: str,
+    policy_file: Path | None,
     strict: bool,
     overlays: tuple[Path, ...],
     reserved_prefix: str,
@@ -48,6 +51,8 @@ def inspect_command(
         overlays=overlays,
         reserved_prefix=reserved_prefix,
         packages=packages,
+        permits=channel_permits(policy_file, overlays),
+        on_unanswered=say_unanswered,
     )
     if as_json:
         print_json(document)

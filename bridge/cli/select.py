@@ -10,6 +10,7 @@ import click
 
 from bridge.cli.host import host_settings
 from bridge.cli.output import json_option, print_json
+from bridge.cli.policy_options import channel_permits, index_permits, own_policy_option
 from bridge.errors import BridgeError
 from bridge.mapping.hosts import NAMES, Setting, with_settings
 from bridge.select.detect import detect_host
@@ -32,13 +33,19 @@ def _python(_context: click.Context, _parameter: click.Parameter, value: str) ->
 @click.command("select", short_help="Show which build conda and wheel clients take, and why.")
 @click.argument("project")
 @click.option(
-    "--channel", "channels", multiple=True, required=True, metavar="CH", help="Channel (directory or address)."
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="CH",
+    help="Channel (directory or address); needed without --policy.",
 )
 @click.option(
     "--index",
     metavar="IDX",
-    help="Package index (directory or address). Default: the wheels that the channels' builds would become.",
+    help="Package index (directory or address). Default: those of the policy, or else the wheels that the channels' "
+    "builds would become.",
 )
+@own_policy_option
 @click.option("--host", type=_FILE, metavar="FILE", help="The machine, as `host --json` prints it. Default: this one.")
 @click.option(
     "--set",
@@ -65,6 +72,7 @@ def select_command(
     project: str,
     channels: tuple[str, ...],
     index: str | None,
+    policy_file: Path | None,
     host: Path | None,
     settings: list[Setting],
     python: tuple[int, int],
@@ -76,6 +84,8 @@ def select_command(
     """Show which build of PROJECT (maybe NAME==VERSION) conda and wheel clients take, and whether it is the same."""
     if directory is not None and intent is None:
         raise click.UsageError("--compile is for --intent")
+    if not channels and policy_file is None:
+        raise click.UsageError("Missing option '--channel'.")
     wishes = NO_INTENT if intent is None else read_intent(intent)
     try:
         machine = detect_host(settings) if host is None else with_settings(read_host(host), settings)
@@ -89,6 +99,8 @@ def select_command(
         python,
         intent=wishes,
         overlays=overlays,
+        permits=channel_permits(policy_file, overlays),
+        index_permits=index_permits(policy_file, overlays),
     )
     if directory is not None and found.release is not None:
         for line in write_compiled(compile_intent(found.release, wishes), found.release, directory):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urljoin
 
 from packaging.utils import NormalizedName, canonicalize_name
 
 from bridge.channel.location import Location
+from bridge.channel.publication import published
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import Document
 from bridge.formats.conda.identifiers import parse_filename, parse_name, printable
@@ -39,8 +39,6 @@ _REVISION: Final = "v3"
 #: of a record; where its file lies is for `base_url` to say.
 _PLACES: Final = ("channel", "fn", "url")
 _DROPPED: Final = ("channel_relations", "virtual_package_detectors")
-#: 9999-12-31, in seconds since 1970; what is more was meant as milliseconds.
-_LATEST_SECOND: Final = 253402300799
 _HEXADECIMAL: Final = frozenset("0123456789abcdef")
 
 
@@ -142,7 +140,7 @@ def filtered(part: Part, rules: Filter) -> dict[str, Any]:
         where = f"{part.subdir}/{record.filename}"
         if not rules.permits(record.name):
             tally.left[Left.POLICY] += 1
-        elif not rules.ages.old_enough(_time(record.fields), where, tally):
+        elif not rules.ages.old_enough(published(record.fields), where, tally):
             tally.left[Left.AGE] += 1
         elif _replaced(record, rules):
             detail = f"was {rules.offered[record.filename]}, and is {record.sha256} now"
@@ -281,17 +279,6 @@ def _marked(fields: Mapping[str, Any]) -> dict[str, Any]:
     known = fields.get("track_features") or ""
     words = known if isinstance(known, list) else str(known).replace(",", " ").split()
     return {**fields, "track_features": " ".join([*words, AVOIDED])}
-
-
-def _time(fields: Mapping[str, Any]) -> datetime | None:
-    """When a server stamped the record, else when the package was built."""
-    for key in ("indexed_timestamp", "timestamp"):
-        value = fields.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            # Old records count seconds, later ones milliseconds.
-            seconds = value if value <= _LATEST_SECOND else value / 1000
-            return datetime.fromtimestamp(min(seconds, _LATEST_SECOND), tz=UTC)
-    return None
 
 
 def _object(document: Mapping[str, Any], key: str, subject: str) -> Mapping[str, Any]:

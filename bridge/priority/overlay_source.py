@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -18,6 +18,7 @@ from packaging.utils import InvalidName, InvalidSdistFilename, NormalizedName, c
 from packaging.version import InvalidVersion, Version
 
 from bridge.channel.listing import VARIANTS_SUFFIX
+from bridge.channel.publication import uploaded
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import load_document
 from bridge.formats.conda.identifiers import printable
@@ -219,7 +220,7 @@ def _file(entry: Mapping[str, Any], page: str, project: NormalizedName, tally: T
         label,
         size=_size(entry.get("size")),
         requires_python=_text(entry.get("requires-python")),
-        upload_time=_time(entry.get("upload-time")),
+        upload_time=uploaded(entry.get("upload-time")),
         yanked=_yanked(entry.get("yanked", False)),
         metadata=_metadata(entry),
         provenance=_provenance(provenance, page, filename, tally) if provenance else None,
@@ -302,16 +303,6 @@ def _size(value: object) -> int | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and len(value) <= _LONGEST and value.isprintable() else None
-
-
-def _time(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _malformed(message: str) -> InvalidInput:

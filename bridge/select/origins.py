@@ -52,7 +52,10 @@ def _made_of(record: ChannelRecord) -> str | None:
     """File name of the wheel; None for packages that were not made of one, or cannot be read."""
     path = local_path(record)
     try:
-        with open_remote(record.address) if path is None else open_artifact(path) as package:
+        opened = (
+            open_remote(record.address, authorization=record.authorization) if path is None else open_artifact(path)
+        )
+        with opened as package:
             about = package.metadata().about.raw
     except BridgeError:
         return None

@@ -10,7 +10,9 @@ from typing import Final
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.governed import open_channels
+from bridge.channel.permits import Permits, Unanswered
+from bridge.channel.repodata import Channel
 from bridge.channel.universe import Universe
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.mapping.axes import Axes, load_axes
@@ -21,13 +23,14 @@ from bridge.model.conda import CondaName, CondaVersion
 from bridge.model.host import Host
 from bridge.select.conda_side import pythons
 from bridge.select.detect import detect_host
+from bridge.select.governed_index import GovernedIndex
 from bridge.select.intent import NO_INTENT, Intent
 from bridge.select.libmamba import LibmambaSolver, is_available
 from bridge.select.origins import recognised
 from bridge.select.plan import Planner
 from bridge.select.selection import Selection
 from bridge.select.selector import Question, Selector, Wheels
-from bridge.select.wheel_index import WheelIndex
+from bridge.select.wheel_index import Index, WheelIndex
 
 _REQUEST: Final = re.compile(r"\s*([A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?:==\s*([A-Za-z0-9_.!+]+))?\s*")
 
@@ -41,6 +44,8 @@ def select(
     *,
     intent: Intent = NO_INTENT,
     overlays: Sequence[Path] = (),
+    permits: Permits | None = None,
+    index_permits: Permits | None = None,
 ) -> Selection:
     """Select on both sides.
 
@@ -55,32 +60,45 @@ def select(
         python: the CPython that both clients install for.
         intent: what the user wants, applied to both sides.
         overlays: the user's mapping files: names, axes.
+        permits: what a policy says about channels (`bridge.priority.enforcement.permits_of`): packages come from whom
+            the policy names, and from `channels`, or where empty from all of the policy.
+        index_permits: what it says about indexes. Where it has any, the wheels are those of the index that the policy
+            names for the project, if that is `index` or `index` is None.
 
     Returns:
         What either side takes (None where it takes nothing), whether that is the same, and why.
 
     Raises:
-        InvalidInput: a channel, the index, an overlay or `project` cannot be read (`CB1xx`).
+        InvalidInput: a channel, the index, an overlay or `project` cannot be read (`CB1xx`), or a channel or the index
+            is none of the policy (`CB454`).
         Unsupported: no channel has the project (`CB318`).
     """
     name, version = _request(project)
     machine = detect_host() if host is None else host
-    opened = [open_channel(location, subdirs=[machine.subdir]) for location in channels]
+    unanswered: list[Unanswered] = []
+    opened = open_channels(channels, subdirs=[machine.subdir], permits=permits, on_unanswered=unanswered.append)
     planning = load_tables(tuple(overlays)), load_axes(tuple(overlays))
     tables, _ = planning
     conda_name = _conda_name(name, opened, tables)
     question = Question(machine, python, version, intent)
     wheels = None
-    if index is not None:
-        wheels = _indexed(WheelIndex(index), _distributions(name, conda_name, opened, tables))
+    distributions = tuple(_distributions(name, conda_name, opened, tables))
+    if index_permits is not None and (index is not None or index_permits.places):
+        governed = GovernedIndex(index_permits, () if index is None else (index,), unanswered.append)
+        # Another name is another project, which may belong to somebody else.
+        wheels = _indexed(governed, distributions[:1])
+    elif index is not None:
+        wheels = _indexed(WheelIndex(index), distributions)
     selection = _answer(opened, conda_name, question, wheels, planning, complete=False)
     if selection.conda is None:
         lenient = _answer(opened, conda_name, question, wheels, planning, complete=True)
-        if lenient.conda is None:
-            return selection
-        note = "The channels lack requirements of these builds, which were taken as available."
-        return recognised(lenient, opened, conda_name, machine.subdir).noting(note)
-    return recognised(selection, opened, conda_name, machine.subdir)
+        if lenient.conda is not None:
+            note = "The channels lack requirements of these builds, which were taken as available."
+            selection = lenient.noting(note)
+    selection = recognised(selection, opened, conda_name, machine.subdir)
+    for each in unanswered:
+        selection = selection.noting(f"{each}.")
+    return selection
 
 
 def _answer(
@@ -153,7 +171,7 @@ def _distributions(
     return dict.fromkeys(canonicalize_name(each) for each in found)
 
 
-def _indexed(index: WheelIndex, names: Iterable[NormalizedName]) -> Wheels:
+def _indexed(index: Index, names: Iterable[NormalizedName]) -> Wheels:
     """The wheels of an index under the first of several names that it has."""
     for name in names:
         if releases := index.releases(name):

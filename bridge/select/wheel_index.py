@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -23,7 +24,8 @@ from packaging.version import InvalidVersion, Version
 
 from bridge.channel import transport
 from bridge.channel.listing import VARIANTS_SUFFIX
-from bridge.channel.location import file_path, locate
+from bridge.channel.location import Location, file_path, locate
+from bridge.channel.publication import uploaded
 from bridge.errors import BridgeError, Code, InvalidInput
 from bridge.formats.conda.documents import load_document
 from bridge.formats.conda.redaction import redact
@@ -38,6 +40,9 @@ from bridge.select.wheel_side import WheelOffer, WheelRelease
 #: one page of the largest project of PyPI has about 10 MB.
 _PAGE_SIZE: Final = 64 * MIB
 _PROVENANCE: Final = "conda/provenance.json"
+#: the part of an index's address that may be left out.
+SIMPLE: Final = "simple"
+_ACCEPT: Final = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +53,73 @@ class _Link:
     sha256: str | None
     requires_python: str
     yanked: bool
+    #: in UTC; None where the page does not say it.
+    uploaded: datetime | None = None
 
     @property
     def filename(self) -> str:
         return unquote(urlsplit(self.url).path.rpartition("/")[2])
 
 
+def _any(_published: datetime | None) -> bool:
+    """Files of any age."""
+    return True
+
+
+class Index(Protocol):
+    """The wheels of projects: those of one index, or of several that a policy governs."""
+
+    def releases(self, project: NormalizedName) -> tuple[WheelRelease, ...]:
+        """The releases of a project, oldest first; none where there are none.
+
+        Raises:
+            InvalidInput: an index cannot be read (`CB119`, `CB109`, `CB111`).
+        """
+        ...  # pragma: no cover
+
+    def source_of(self, offer: WheelOffer) -> str | None:
+        """The conda artifact that a listed wheel was made from, by what the wheel says itself; None for others.
+
+        Raises:
+            InvalidInput: the wheel cannot be fetched or read.
+        """
+        ...  # pragma: no cover
+
+
 class WheelIndex:
-    """One index.
+    """One index (an `Index`).
 
     Args:
-        location: a directory that has `simple/` (or is it), or an `http(s)://` or `file://` address of one.
+        location: a directory that has `simple/` (or is it), or an `http(s)://` or `file://` address of one; or where
+            exactly the Simple index has been found to be.
+        old_enough: whether a file may be taken, by when it was published (None: the page does not say it).
 
     Raises:
         InvalidInput: no such directory, or another kind of address (`CB119`).
     """
 
-    def __init__(self, location: str | Path) -> None:
-        self._base = locate(location)
+    def __init__(
+        self, location: str | Path | Location, *, old_enough: Callable[[datetime | None], bool] = _any
+    ) -> None:
+        found = isinstance(location, Location)
+        self._base = location if isinstance(location, Location) else locate(location)
+        self._prefixes = ("",) if found else (f"{SIMPLE}/", "")
+        #: only documents in JSON have times.
+        self._names: Sequence[str] = ("index.json", "index.html") if found else ("index.html",)
+        self._accept = _ACCEPT if found else ""
+        self._old_enough = old_enough
+        self._pages: dict[NormalizedName, tuple[str, bytes] | None] = {}
         self._urls: dict[str, str] = {}
         #: (version, why) of releases that no client can use, because their variant metadata are broken.
         self.unusable: list[tuple[Version, BridgeError]] = []
+
+    def knows(self, project: NormalizedName) -> bool:
+        """Whether the index has a page of a project, whatever is on it.
+
+        Raises:
+            InvalidInput: the index cannot be read (`CB119`, `CB109`).
+        """
+        return self._page(project) is not None
 
     def releases(self, project: NormalizedName) -> tuple[WheelRelease, ...]:
         """The releases of a project, oldest first; none where the index does not have it.
@@ -110,7 +161,8 @@ class WheelIndex:
             return _source(path)
         with tempfile.TemporaryDirectory(prefix="conda-bridge-") as directory:
             copy = Path(directory) / offer.filename
-            with request(Address.parse(url)) as response, copy.open("wb") as file:
+            address = Address.parse(url, self._base.authorization_for(url))
+            with request(address) as response, copy.open("wb") as file:
                 for block in response.blocks(DEFAULT_LIMITS.total_size):
                     file.write(block)
             return _source(copy)
@@ -118,7 +170,7 @@ class WheelIndex:
     def _metadata(self, link: _Link | None) -> VariantMetadata | None:
         if link is None:
             return None
-        data = _get(link.url)
+        data = self._get(link.url)
         if data is None:
             raise InvalidInput(Code.SOURCE, "listed, but not there", subject=redact(link.url))
         if link.sha256 is not None and hashlib.sha256(data).hexdigest() != link.sha256:
@@ -126,23 +178,39 @@ class WheelIndex:
         return parse_variant_json(data, link.filename)
 
     def _links(self, project: NormalizedName) -> Iterator[_Link]:
-        for prefix in ("simple/", ""):
-            address = f"{self._base.address}/{prefix}{project}/"
-            data = _get(f"{address}index.html" if self._base.directory is not None else address)
-            if data is None:
-                continue
-            read = _json_links if data.lstrip().startswith(b"{") else _html_links
-            for link in read(data, address):
-                # A page of another machine says nothing about files of this one.
-                if urlsplit(link.url).scheme in {"http", "https"} or urlsplit(address).scheme == "file":
-                    yield link
+        page = self._page(project)
+        if page is None:
             return
+        address, data = page
+        read = _json_links if data.lstrip().startswith(b"{") else _html_links
+        for link in read(data, address):
+            # A page of another machine says nothing about files of this one.
+            here = urlsplit(link.url).scheme in {"http", "https"} or urlsplit(address).scheme == "file"
+            if here and (link.filename.endswith(VARIANTS_SUFFIX) or self._old_enough(link.uploaded)):
+                yield link
+
+    def _page(self, project: NormalizedName) -> tuple[str, bytes] | None:
+        """The page of a project, asked for once, and its address; None where there is none."""
+        if project not in self._pages:
+            self._pages[project] = None
+            for prefix in self._prefixes:
+                address = f"{self._base.address}/{prefix}{project}/"
+                names = ("",) if self._base.directory is None else self._names
+                data = next((got for name in names if (got := self._get(f"{address}{name}", self._accept))), None)
+                if data is not None:
+                    self._pages[project] = address, data
+                    break
+        return self._pages[project]
+
+    def _get(self, address: str, accept: str = "") -> bytes | None:
+        path = file_path(address)
+        if path is not None:
+            return _read(path)
+        header = self._base.authorization_for(address)
+        return transport.get(address, limit=_PAGE_SIZE, accept=accept, authorization=header)
 
 
-def _get(address: str) -> bytes | None:
-    path = file_path(address)
-    if path is None:
-        return transport.get(address, limit=_PAGE_SIZE)
+def _read(path: Path) -> bytes | None:
     try:
         if path.stat().st_size > _PAGE_SIZE:
             raise InvalidInput(Code.LIMIT, f"more than {_PAGE_SIZE} bytes", subject=str(path))
@@ -199,6 +267,7 @@ def _json_links(data: bytes, address: str) -> Iterator[_Link]:
             sha256 if isinstance(sha256, str) else None,
             requires if isinstance(requires, str) else "",
             entry.get("yanked", False) is not False,
+            uploaded(entry.get("upload-time")),
         )
 
 

@@ -170,13 +170,25 @@ class RemotePackage:
         )
 
 
-def open_remote(url: str, *, limits: Limits = DEFAULT_LIMITS, subdir: str | None = None) -> RemotePackage:
+def open_remote(
+    url: str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    subdir: str | None = None,
+    authorization: str | None = None,
+) -> RemotePackage:
     """A package at an `http`, `https` or `file` address; nothing is asked for yet.
+
+    Args:
+        url: the address.
+        limits: of what is read.
+        subdir: that the package must be for; None for any.
+        authorization: value of that header, for this host only.
 
     Raises:
         InvalidInput: CB119 for any other address, CB115 for a file name that no package may have.
     """
-    return RemotePackage(Address.parse(url), limits, subdir=subdir)
+    return RemotePackage(Address.parse(url, authorization), limits, subdir=subdir)
 
 
 def download(
@@ -186,6 +198,7 @@ def download(
     sha256: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     check_name: Callable[[str], object] = parse_filename,
+    authorization: str | None = None,
 ) -> Path:
     """Fetch a package into `directory`, under its own name, whole and verified or not at all.
 
@@ -195,12 +208,13 @@ def download(
         sha256: what the channel says, lowercase hex; None where it says nothing.
         limits: `total_size` bounds the download.
         check_name: refuses a file name that no package has; by default, one that is no conda package's.
+        authorization: value of that header, for this host only.
 
     Raises:
         InvalidInput: CB109, CB115 (file name; or what `check_name` raises), CB118 (hash), CB119 (the source failed
             or sent too little).
     """
-    address = Address.parse(url)
+    address = Address.parse(url, authorization)
     check_name(address.filename)
     digest = hashlib.sha256()
     with request(address) as response:

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from bridge.errors import Code, InvalidInput
@@ -37,10 +37,16 @@ class Address:
     url: str
     #: the last part of the path, decoded once.
     filename: str
+    #: value of that header, for this host only.
+    authorization: str | None = field(default=None, repr=False)
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, authorization: str | None = None) -> Self:
         """Check an address.
+
+        Args:
+            url: the address.
+            authorization: value of that header, for this host only; it wins over `user:password@`.
 
         Raises:
             InvalidInput: CB119 for another scheme than http, https and file, or an address without a host or
@@ -60,7 +66,7 @@ class Address:
         filename = urllib.parse.unquote(parts.path.rpartition("/")[2])
         if not filename:
             raise InvalidInput(Code.SOURCE, "an address without a file name", subject=redacted(url))
-        return cls(url, filename)
+        return cls(url, filename, authorization)
 
 
 class Response:
@@ -197,7 +203,7 @@ def request(
         address: of the file.
         ranges: value of `Range`.
         fields: further header fields; they are sent to whatever host a redirect leads to.
-        authorization: value of that header, for this host only.
+        authorization: value of that header, for this host only; by default that of the address.
 
     Raises:
         InvalidInput: CB119; `Absent` where the server says that there is no such file, `Unchanged` where it says that
@@ -218,7 +224,7 @@ def request(
     if ranges is not None:
         headers["Range"] = ranges
     url, stated = _split_credentials(address.url)
-    authorization = authorization or stated
+    authorization = authorization or address.authorization or stated
     asked = urllib.request.Request(url, headers=headers)  # noqa: S310
     if authorization:
         # Not copied to the request that follows a redirect.
