@@ -9,6 +9,8 @@ from bridge.errors import plain
 from bridge.priority.checked import Answer, CheckedName, CheckReport, ClientRun, RealAnswer, RunState, Standing, decided
 
 _NOTHING: Final = "nothing"
+#: what a source may have at which nobody could look.
+_UNKNOWN: Final = "?"
 
 
 def check_text(report: CheckReport, *, verbose: bool = False) -> str:
@@ -65,9 +67,9 @@ def _rules(name: CheckedName) -> str:
 
 
 def _cells(answer: Answer, name: CheckedName) -> tuple[str, ...]:
-    notes = [answer.why.value]
+    notes = [] if answer.unseen and answer.origin is None else [answer.why.value]
     if answer.unseen:
-        notes.append(f"nobody could look at {answer.unseen}, which it asks as well")
+        notes.append(f"asks {answer.unseen}, at which nobody could look")
     if answer.decision is not None and name.decision is not None and answer.decision != name.decision:
         here = decided(answer.decision)
         if here != decided(name.decision):
@@ -90,7 +92,7 @@ def _row(name: CheckedName) -> tuple[str, ...]:
 
 def _taken(answer: Answer | RealAnswer, *, version: bool = True) -> str:
     if answer.origin is None:
-        return _NOTHING
+        return _UNKNOWN if isinstance(answer, Answer) and answer.unseen else _NOTHING
     return f"{answer.origin.shown} {answer.version if version else ''}".rstrip()
 
 

@@ -125,7 +125,7 @@ class _Rule:
             if config.of(ecosystem):
                 taken = take(config, ecosystem, name, catalogue)
                 unseen = unseen_source(config, taken, catalogue)
-                note = f"; nobody could look at {unseen}, which it asks as well" if unseen else ""
+                note = f"; asks {unseen}, at which nobody could look" if unseen else ""
                 yield ClientAnswer(label, self._sources(taken), f"{taken.why.value}{note}")
 
     def _configs(self, context: CompileContext) -> Sequence[ClientConfig]:

@@ -179,6 +179,7 @@ def test_a_source_without_a_known_address_leaves_open_what_it_may_decide(
     pip = {"requirements.txt": f"--extra-index-url {INTERNAL}\n{required}\n"}
     (found,) = row(check(write_files(tmp_path / "pip", pip), sources(), confused()), required).answers
     assert (found.standing, found.unseen) == (Standing.UNKNOWN, "pypi")
+    assert "asks pypi, at which nobody could look" in check_text(check(tmp_path / "pip", sources(), confused()))
 
 
 def test_a_source_that_does_not_answer_stops_policy_and_client_alike(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_source_without_an_address_is_mentioned(tmp_path: Path) -> None:
     configs = read_configs(write_files(tmp_path, {"requirements.txt": f"--extra-index-url {INTERNAL}\nacme-core\n"}))
     rules = client_rules(sources(), confused(), configs=configs)
     _, pypi = explain(sources(), "acme-core", provider(confused()), clients=rules).names
-    assert pypi.clients[Client.PIP][-1].why.endswith("nobody could look at pypi, which it asks as well")
+    assert pypi.clients[Client.PIP][-1].why.endswith("; asks pypi, at which nobody could look")
 
 
 def test_without_sources_the_lower_one_is_assumed_to_have_more() -> None:
