@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 
+from bridge.errors import BridgeError
+from bridge.formats.conda.transport import Denied, Refused
 from bridge.priority.configs.addresses import cleaned, same_address
 from bridge.priority.policy import Ecosystem
 
@@ -62,6 +65,16 @@ class CataloguedProject:
         return tuple(file for file in self.files if not file.yanked)
 
 
+class Silence(Enum):
+    """How a source fails to answer, the kind that stops most clients first."""
+
+    #: nobody is there, or nothing that it says can be read.
+    UNREACHED = "cannot be reached"
+    REFUSED = "answers with an error"
+    #: 401 or 403.
+    DENIED = "does not let one read it"
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """One source: a channel, or an index as far as it was asked."""
@@ -71,7 +84,8 @@ class Listing:
     ecosystem: Ecosystem
     #: by normalised name. One that was asked for and is not there, the source does not have, unless it is `unread`.
     projects: Mapping[str, CataloguedProject] = field(default_factory=lambda: MappingProxyType({}))
-    #: whether the source answers; one that says 404 for everything does, and has nothing.
+    #: whether the source answers. An index that says 404 for everything does, and has nothing; a channel without
+    #: repodata is none (CEP 26).
     reachable: bool = True
     #: addresses of channels that the repodata names (CEP 42), absolute.
     relations: tuple[str, ...] = ()
@@ -81,6 +95,8 @@ class Listing:
     problems: tuple[str, ...] = ()
     #: names of which the source says something that cannot be read: it may have them or not.
     unread: frozenset[str] = frozenset()
+    #: how it fails, where it is not reachable.
+    silence: Silence = Silence.UNREACHED
 
     def answers(self, name: str) -> bool:
         """Whether it is known if the source has a name."""
@@ -102,3 +118,16 @@ class Catalogue:
     def having(self, ecosystem: Ecosystem, name: str) -> tuple[Listing, ...]:
         """The sources that have a name."""
         return tuple(one for one in self.listings if one.ecosystem is ecosystem and name in one.projects)
+
+
+def silence_of(error: BridgeError) -> Silence:
+    """How a source failed whose answer could not be had."""
+    if isinstance(error, Denied):
+        return Silence.DENIED
+    return Silence.REFUSED if isinstance(error, Refused) else Silence.UNREACHED
+
+
+def worse(one: Silence | None, other: Silence) -> Silence:
+    """Of two failures of a source the one that stops more clients."""
+    kinds = list(Silence)
+    return other if one is None else min(one, other, key=kinds.index)

@@ -17,7 +17,7 @@ from bridge.channel.solve import required_name
 from bridge.errors import BridgeError
 from bridge.formats.conda.identifiers import printable
 from bridge.model.conda import Subdir
-from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing
+from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing, Silence, silence_of, worse
 from bridge.priority.configs.addresses import cleaned, same_address
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem, Source
@@ -48,7 +48,7 @@ class ChannelLook:
         self._subdirs = sorted({*subdirs, _NOARCH})
         self._lock = Lock()
         self._read = False
-        self._reachable = True
+        self._silence: Silence | None = None
         self._problems: list[str] = []
         self._relations: set[str] = set()
         self._bases: set[str] = set()
@@ -71,10 +71,11 @@ class ChannelLook:
             cleaned(self._source.conda or ""),
             Ecosystem.CONDA,
             dict(sorted(self._found.items())),
-            self._reachable,
+            self._silence is None,
             tuple(sorted(self._relations)),
             tuple(sorted(self._bases)),
             tuple(self._problems),
+            silence=self._silence or Silence.UNREACHED,
         )
 
     def _open(self) -> None:
@@ -89,13 +90,15 @@ class ChannelLook:
                     document = self._document(subdir)
                 except BridgeError as error:
                     # what cannot be read may say anything, so that nothing is known of any name
-                    self._reachable = False
+                    self._silence = worse(self._silence, silence_of(error))
                     self._problems.append(f"{subdir}: {error.message}")
                     continue
                 if document is not None:
                     documents += 1
                     self._index(document, subdir)
-            if not documents and self._reachable:
+            if not documents and self._silence is None:
+                # no client takes such an address for a channel (CEP 26)
+                self._silence = Silence.REFUSED
                 self._problems.append(f"has no {REPODATA} in any of {', '.join(self._subdirs)}")
 
     def _document(self, subdir: Subdir) -> Mapping[str, Any] | None:

@@ -20,7 +20,7 @@ from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.formats.wheel.variant_json import parse_variant_json
 from bridge.limits import MIB
 from bridge.model.variant import VariantMetadata
-from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing
+from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing, Silence, silence_of, worse
 from bridge.priority.configs.addresses import cleaned, is_address
 from bridge.priority.overlay_fetch import Answer, Origins
 from bridge.priority.overlay_source import ACCEPT, followed, read_page
@@ -48,7 +48,7 @@ class IndexLook:
         self._source = source
         self._origins = origins
         self._lock = Lock()
-        self._reachable = True
+        self._silence: Silence | None = None
         self._problems: set[str] = set()
         self._unread: set[str] = set()
         self._found: dict[str, CataloguedProject] = {}
@@ -60,7 +60,8 @@ class IndexLook:
             found = self._project(project)
         except BridgeError as error:
             with self._lock:
-                self._reachable &= error.code is not Code.OVERLAY_SOURCE
+                if error.code is Code.OVERLAY_SOURCE:
+                    self._silence = worse(self._silence, silence_of(error))
                 self._unread.add(project)
                 self._problems.add(f"{project}: {error.message}")
             return frozenset()
@@ -76,9 +77,10 @@ class IndexLook:
             cleaned(self._source.pypi or ""),
             Ecosystem.PYPI,
             dict(sorted(self._found.items())),
-            self._reachable,
+            self._silence is None,
             problems=tuple(sorted(self._problems)),
             unread=frozenset(self._unread),
+            silence=self._silence or Silence.UNREACHED,
         )
 
     def _project(self, project: NormalizedName) -> CataloguedProject | None:

@@ -19,7 +19,7 @@ from bridge.channel.files import replace_file
 from bridge.channel.location import file_path
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.redaction import redact
-from bridge.formats.conda.transport import Absent, Address, Unchanged, request
+from bridge.formats.conda.transport import Absent, Address, Refused, Unchanged, request
 from bridge.priority.credentials import authorization
 from bridge.priority.overlay_report import Finding
 from bridge.priority.policy import Ecosystem, Source
@@ -132,7 +132,8 @@ class Origins:
             elsewhere: whether it may come from another host, as the caller checks its hash.
 
         Raises:
-            InvalidInput: CB460, it does not answer; CB109, more than `limit` bytes.
+            InvalidInput: CB460, it does not answer, `Refused` or `Denied` where it answers with an error; CB109, more
+                than `limit` bytes.
         """
         known = _load(self._place(source, address))
         try:
@@ -143,7 +144,8 @@ class Origins:
             if error.code is Code.LIMIT:
                 raise
             if known is None or not (self.stale or self.offline):
-                raise InvalidInput(Code.OVERLAY_SOURCE, error.message, subject=str(source.name)) from None
+                kind = type(error) if isinstance(error, Refused) else InvalidInput
+                raise kind(Code.OVERLAY_SOURCE, error.message, subject=str(source.name)) from None
             if not self.offline:
                 message = f"what it said last is used: {error.message}"
                 self.findings.add(Finding(Code.OVERLAY_SOURCE, source.name, redact(address), message))

@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
 
-from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing
+from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing, Silence
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place
 from bridge.priority.configs.pip_lines import extras_of
@@ -31,8 +31,6 @@ from bridge.priority.report import Client
 _MOST: Final = 20_000
 _RATTLER: Final = frozenset({Client.PIXI, Client.RATTLER})
 _CONDA: Final = frozenset({Client.CONDA, Client.MAMBA})
-#: clients that go on with the other sources where one does not answer.
-_SHRUGGING: Final = frozenset({Client.PIP, Client.PDM})
 #: clients that can read the file names of variants (PEP 825); to the others such a wheel is no wheel.
 _READING_VARIANTS: Final = frozenset({Client.UV, Client.UV_PIP})
 
@@ -274,7 +272,8 @@ class _Asked:
 
     source: ConfiguredSource
     known: bool
-    reachable: bool
+    #: how it fails; None where it answers.
+    silence: Silence | None
     #: those that will do, best first.
     files: tuple[CataloguedFile, ...]
 
@@ -307,9 +306,9 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
     including = [source for source in sources if source.includes(name)]
     offered = including or [source for source in sources if not source.explicit and source.offers(name)]
     asked = [everyone[source] for source in offered]
-    down = [one for one in asked if not one.reachable]
-    if down and config.program not in _SHRUGGING:
-        first = next((one for one in asked if one.known or not one.reachable), None)
+    down = [one for one in asked if one.silence is not None and not _goes_on(config, ecosystem, one.silence)]
+    if down:
+        first = next((one for one in asked if one.known or one in down), None)
         if first in down or rule_of(config, ecosystem) is not Semantics.STRICT:
             return answer(Why.UNREACHABLE)
     having = [one for one in asked if one.known]
@@ -323,6 +322,21 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
     elif why is Why.FIRST and having[0] is not asked[0]:
         why = Why.FELL_THROUGH
     return answer(why, chosen)
+
+
+def _goes_on(config: ClientConfig, ecosystem: Ecosystem, silence: Silence) -> bool:
+    """Whether a client goes on with the other sources where one does not answer (measured)."""
+    match config.program:
+        case Client.PIP:
+            return True
+        case Client.PDM:
+            return silence is not Silence.UNREACHED
+        case Client.POETRY:
+            return silence is Silence.DENIED
+        case Client.UV | Client.UV_PIP:
+            return silence is Silence.DENIED and rule_of(config, ecosystem) is not Semantics.STRICT
+        case _:
+            return False
 
 
 def rule_of(config: ClientConfig, ecosystem: Ecosystem) -> Semantics:
@@ -353,6 +367,8 @@ def _choose(
                 return Why.LEAK, suitable[0]
             return Why.UNSATISFIABLE, None
         case Semantics.FIRST_MATCH:
+            if config.program is Client.PDM:
+                suitable = _with_finals(ecosystem, wanted, suitable)
             if not suitable:
                 return Why.UNSATISFIABLE, None
             return (Why.FIRST if suitable[0] is having[0] else Why.LOWER_VERSION), suitable[0]
@@ -364,11 +380,7 @@ def _choose(
 
 def _best(config: ClientConfig, ecosystem: Ecosystem, wanted: _Wanted, suitable: Sequence[_Asked]) -> _Asked:
     """The source with the best version; of equal ones the first, with pip the last (measured)."""
-    considered = list(suitable)
-    if ecosystem is Ecosystem.PYPI and not (_specifiers(tuple(wanted.versions)) or SpecifierSet()).prereleases:
-        # a source that has nothing but pre-releases does not count where another one has a final release
-        finals = [one for one in suitable if not version_key(ecosystem, one.files[0].version).is_prerelease]
-        considered = finals or considered
+    considered = _with_finals(ecosystem, wanted, suitable)
     best = considered[0]
     for one in considered[1:]:
         mine, other = (version_key(ecosystem, each.files[0].version) for each in (best, one))
@@ -377,13 +389,22 @@ def _best(config: ClientConfig, ecosystem: Ecosystem, wanted: _Wanted, suitable:
     return best
 
 
+def _with_finals(ecosystem: Ecosystem, wanted: _Wanted, suitable: Sequence[_Asked]) -> list[_Asked]:
+    """Without the sources that have nothing but pre-releases, where another one has a final release (PEP 440)."""
+    specifiers = _specifiers(tuple(wanted.versions)) or SpecifierSet()
+    if ecosystem is not Ecosystem.PYPI or specifiers.prereleases:
+        return list(suitable)
+    finals = [one for one in suitable if not version_key(ecosystem, one.files[0].version).is_prerelease]
+    return finals or list(suitable)
+
+
 def _pinned(config: ClientConfig, pin: str, everyone: Mapping[ConfiguredSource, _Asked], answer: Any) -> Taken:
     source = config.named(pin)
     one = everyone.get(source) if source is not None else None
     taken: Taken
     if one is None:
         taken = answer(Why.ABSENT)
-    elif not one.reachable:
+    elif one.silence is not None:
         taken = answer(Why.UNREACHABLE)
     elif not one.known:
         taken = answer(Why.ABSENT)
@@ -413,9 +434,9 @@ def _ask(
 ) -> _Asked:
     listing = catalogue.of(ecosystem, source.url) if source.url else None
     if listing is None:
-        return _Asked(source, known=False, reachable=True, files=())
+        return _Asked(source, known=False, silence=None, files=())
     files = matching(ecosystem, listing, name, wanted.versions)
     if config.program not in _READING_VARIANTS:
         files = [file for file in files if file.label is None]
     answers = listing.answers(name)
-    return _Asked(source, name in listing.projects and answers, answers, tuple(files))
+    return _Asked(source, name in listing.projects and answers, None if answers else listing.silence, tuple(files))

@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from bridge.errors import Code, InvalidInput
@@ -26,8 +27,6 @@ _SCHEMES: Final = ("http", "https", "file")
 _TIMEOUT: Final = 60.0
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _PARTIAL: Final = 206
-_ABSENT: Final = frozenset({404, 410})
-_UNCHANGED: Final = 304
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +129,25 @@ class Response:
         return InvalidInput(Code.SOURCE, message, subject=redacted(self._address.url))
 
 
+class Refused(InvalidInput):
+    """The server answers with an error."""
+
+
+class Denied(Refused):
+    """The server says that one may not read the file (401, 403)."""
+
+
 class Absent(InvalidInput):
     """The server says that there is no such file (404, 410)."""
 
 
 class Unchanged(InvalidInput):
     """The server says that the file is still the one that was asked about (304)."""
+
+
+_KINDS: Final[Mapping[int, type[InvalidInput]]] = MappingProxyType(
+    {304: Unchanged, 401: Denied, 403: Denied, 404: Absent, 410: Absent}
+)
 
 
 class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
@@ -233,8 +245,9 @@ def request(
         reply = opener.open(asked, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
-        kind = Absent if error.code in _ABSENT else Unchanged if error.code == _UNCHANGED else InvalidInput
-        raise kind(Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)) from None
+        raise _KINDS.get(error.code, Refused)(
+            Code.SOURCE, f"the server answered {error.code}", subject=redacted(address.url)
+        ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         # The text of such an error can repeat the address with its token.
         raise InvalidInput(Code.SOURCE, f"cannot be fetched: {_reason(error)}", subject=redacted(address.url)) from None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from bridge.priority.catalogue import Catalogue, Listing
+from bridge.priority.catalogue import Catalogue, Listing, Silence
 from bridge.priority.configs.read import read_configs
 from bridge.priority.decision import Presence
 from bridge.priority.look import look, provider, targets_of
@@ -200,13 +200,14 @@ def test_a_status_that_is_no_answer_is_told(site: Site, status: int) -> None:
     for ecosystem in Ecosystem:
         one = listing(found, site, "internal", ecosystem)
         assert not one.reachable
+        assert one.silence is (Silence.DENIED if status in (401, 403) else Silence.REFUSED)
         assert f"the server answered {status}" in one.problems[0]
 
 
 def test_a_channel_without_any_repodata_is_told(tmp_path: Path, site: Site) -> None:
     (tmp_path / "public" / "conda" / "noarch" / "repodata.json").unlink()
     one = listing(looked(site, "shared"), site, "public", Ecosystem.CONDA)
-    assert (one.reachable, one.problems) == (True, ("has no repodata.json in any of noarch",))
+    assert (one.reachable, one.problems) == (False, ("has no repodata.json in any of noarch",))
 
 
 @pytest.mark.parametrize("ecosystem", list(Ecosystem))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProject, Listing
+from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProject, Listing, Silence
 from bridge.priority.configs.read import read_configs
 from bridge.priority.policy import Ecosystem
 from bridge.priority.taking import Taken, Why, take_all
@@ -34,6 +34,14 @@ def uv(*requirements: str) -> dict[str, str]:
 
 def poetry(*requirements: str) -> dict[str, str]:
     return {"pyproject.toml": pyproject(requirements, TWO.format("poetry.source", ""))}
+
+
+def pdm(*requirements: str) -> dict[str, str]:
+    return {"pyproject.toml": pyproject(requirements, TWO.format("pdm.source", ""))}
+
+
+def uv_in_order(*requirements: str) -> dict[str, str]:
+    return {"pyproject.toml": pyproject(requirements, UV_BEST.replace("unsafe-best-match", "first-index"))}
 
 
 #: each takes the best version of both sources.
@@ -103,3 +111,33 @@ def test_extras_reach_through_requirements_and_are_joined(tmp_path: Path) -> Non
     found = taken(tmp_path, config, index)
     assert (sorted(found), found["kit"].extras) == (["a", "app", "b", "kit"], ("one", "two"))
     assert found["a"].why is Why.ABSENT
+
+
+#: which kinds of failure of the first source a client passes over (measured: nobody listens; 500; 401 and 403).
+GOING_ON = [
+    ("pip", pip, {Silence.UNREACHED, Silence.REFUSED, Silence.DENIED}),
+    ("pdm", pdm, {Silence.REFUSED, Silence.DENIED}),
+    ("poetry", poetry, {Silence.DENIED}),
+    ("uv, best match", uv, {Silence.DENIED}),
+    ("uv, in order", uv_in_order, set()),
+]
+
+
+@pytest.mark.parametrize("silence", list(Silence))
+@pytest.mark.parametrize(("write_for", "passed_over"), [one[1:] for one in GOING_ON], ids=[one[0] for one in GOING_ON])
+def test_clients_pass_over_a_source_that_fails_in_some_ways(
+    tmp_path: Path, write_for: Files, passed_over: set[Silence], silence: Silence
+) -> None:
+    internal, public = sources({}, {"shared": ["2.0"]})
+    failing = replace(internal, reachable=False, silence=silence)
+    found = taken(tmp_path, write_for("shared"), failing, public)["shared"]
+    assert (found.why is not Why.UNREACHABLE) is (silence in passed_over)
+
+
+def test_pdm_in_order_passes_over_a_source_that_has_only_prereleases(tmp_path: Path) -> None:
+    both = sources({"shared": ["1.0rc1"]}, {"shared": ["2.0"]})
+    ordered = pyproject(["shared"], TWO.format("pdm.source", "[tool.pdm.resolution]\nrespect-source-order = true\n"))
+    assert origin(taken(tmp_path / "pdm", {"pyproject.toml": ordered}, *both)["shared"]) == (PUBLIC, "2.0")
+    lower = TWO.format("poetry.source", 'priority = "supplemental"\n')
+    files = {"pyproject.toml": pyproject(["shared"], lower)}
+    assert origin(taken(tmp_path / "poetry", files, *both)["shared"]) == (INTERNAL, "1.0rc1")
