@@ -29,6 +29,7 @@ _BASELINE: Final = "bridge-audit-baseline.toml"
 @click.argument("project", type=DIRECTORY, default=".")
 @policy_option
 @click.option("--offline", is_flag=True, help="Ask no source; rules about sources are not applied.")
+@click.option("--inside", is_flag=True, help="Look into small files too: do they say what their source says?")
 @click.option("--user-config", is_flag=True, help="Count the configuration in the home directory too.")
 @click.option("--subdir", "subdirs", multiple=True, metavar="S", help="Platform of channels to look at: linux-64.")
 @click.option(
@@ -48,6 +49,7 @@ def audit_command(
     project: Path,
     policy_file: Path | None,
     offline: bool,
+    inside: bool,
     user_config: bool,
     subdirs: tuple[str, ...],
     baseline: Path | None,
@@ -67,7 +69,7 @@ def audit_command(
     names = Identities(policy.names if policy is not None else NameIdentities(), load_tables())
     user = Path.home() if user_config else None
     where = tuple(parse_subdir(each, subject="--subdir", field=each) for each in subdirs)
-    catalogue = None if offline else look_for(project, policy, names, user=user, subdirs=where)
+    catalogue = None if offline else look_for(project, policy, names, user=user, subdirs=where, inside=inside)
     report = audit(project, policy, catalogue, user=user, names=names)
     file = project / _BASELINE if baseline is None else baseline
     known = read_baseline(file) if file.is_file() else ()

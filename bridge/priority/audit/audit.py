@@ -18,6 +18,7 @@ from bridge.priority.audit.name_rules import name_findings
 from bridge.priority.audit.resolution_rules import Resolution, resolution
 from bridge.priority.audit.scene import Scene
 from bridge.priority.audit.setting_rules import setting_findings
+from bridge.priority.audit.source_files import look_inside
 from bridge.priority.audit.source_rules import source_findings
 from bridge.priority.catalogue import Catalogue
 from bridge.priority.configs.read import read_configurations
@@ -36,6 +37,7 @@ def look_for(
     user: Path | None = None,
     subdirs: Sequence[Subdir] = (),
     origins: Origins | None = None,
+    inside: bool = False,
 ) -> Catalogue:
     """What the sources have of all names that an audit of a project is about.
 
@@ -49,6 +51,7 @@ def look_for(
         user: a home directory whose configuration counts too.
         subdirs: of channels; `noarch` is always one.
         origins: how to ask.
+        inside: whether to look into small files as well.
 
     Raises:
         InvalidInput: CB101, the project is no directory.
@@ -70,7 +73,9 @@ def look_for(
         wanted[Ecosystem.PYPI].update({name, *(names.pypi_names(CondaName(name)) or ())})
     for name in projects:
         wanted[Ecosystem.CONDA].update(names.conda_names(canonicalize_name(name)) or ())
-    return look(targets_of(policy, configs), wanted, origins or Origins(), subdirs=subdirs)
+    targets, asked = targets_of(policy, configs), origins or Origins()
+    found = look(targets, wanted, asked, subdirs=subdirs)
+    return look_inside(found, targets, asked, wanted) if inside else found
 
 
 def audit(
@@ -125,7 +130,5 @@ def _weighed(finding: Finding, resolved: Resolution) -> Finding:
 
 def _silent(catalogue: Catalogue | None) -> Iterator[str]:
     for listing in catalogue.listings if catalogue is not None else ():
-        if not listing.reachable:
-            yield f"{listing.url}: does not answer"
-        else:
-            yield from (f"{listing.url}: {problem}" for problem in listing.problems)
+        silence = () if listing.reachable else ("does not answer",)
+        yield from (f"{listing.url}: {problem}" for problem in listing.problems or silence)
