@@ -68,7 +68,7 @@ def check(
     ]
     return CheckReport(
         tuple(rows),
-        tuple((config.client, config.files) for config in found.configs),
+        tuple(dict.fromkeys((config.client, config.files) for config in found.configs)),
         problems=tuple(str(problem) for problem in found.problems),
         remarks=tuple(f"{one.url}: {problem}" for one in catalogue.listings for problem in one.problems),
     )
@@ -128,11 +128,12 @@ class _Checker:
         else:
             answering = [set(asked) for _ in using]
         for name in sorted(asked):
-            answers = [
-                self._answer(config, found.get(name), ecosystem, name)
-                for config, found, own in zip(using, needed, answering, strict=True)
-                if name in own
-            ]
+            answers: list[Answer] = []
+            for config, found, own in zip(using, needed, answering, strict=True):
+                answer = self._answer(config, found.get(name), ecosystem, name) if name in own else None
+                # the environments of hatch mostly say the same
+                if answer is not None and answer not in answers:
+                    answers.append(answer)
             if answers:
                 yield CheckedName(name, ecosystem, self._decide(ecosystem, name, ()), tuple(answers))
 

@@ -101,6 +101,18 @@ def test_a_client_of_both_ecosystems_answers_in_both(tmp_path: Path) -> None:
     assert answers(pypi)[Client.PIXI].standing is Standing.OTHER_SOURCE
 
 
+def test_environments_of_hatch_that_say_the_same_are_one_answer(tmp_path: Path) -> None:
+    environment = '[tool.hatch.envs.{}]\ninstaller = "uv"\nenv-vars = {{ UV_DEFAULT_INDEX = "{}" }}\n'
+    text = '[project]\nname = "p"\nversion = "0"\ndependencies = ["acme-core"]\n'
+    text += environment.format("default", INTERNAL) + environment.format("docs", INTERNAL)
+    report = check(write_files(tmp_path, {"pyproject.toml": text}), sources(), confused())
+    assert [(one.client, one.standing) for one in row(report, "acme-core").answers] == [(Client.HATCH, Standing.AGREES)]
+    text += environment.format("test", PUBLIC)
+    report = check(write_files(tmp_path, {"pyproject.toml": text}), sources(), confused())
+    assert len(row(report, "acme-core").answers) == 2
+    assert len(report.configurations) == 1
+
+
 def test_named_packages_are_answered_by_every_client(tmp_path: Path) -> None:
     write_files(tmp_path, {"pyproject.toml": UV, **PIP})
     report = check(tmp_path, sources(), confused(), ["pypi:Shared"])
