@@ -83,6 +83,28 @@ def test_a_client_that_takes_another_source_ends_with_1(tmp_path: Path, site: Si
     assert invoke(place, "--name", "pypi:onlypub").exit_code == 0
 
 
+def test_what_is_compiled_for_overlays_agrees_for_every_client(tmp_path: Path) -> None:
+    for source, version in (("internal", "1.0"), ("public", "99")):
+        add_wheel(tmp_path / source, "acme-core", version)
+        add_conda(tmp_path / source, "acme-core", version)
+        write_index(tmp_path / source)
+    with serving(tmp_path) as site:
+        place = project(tmp_path / "project", site, requirements_txt="acme-core\n")
+        (place / "pyproject.toml").write_text('[project]\nname = "p"\nversion = "0"\ndependencies = ["acme-core"]\n')
+        overlays = ("overlays", tmp_path / "out", "--policy", place / "bridge-policy.toml", "--name", "acme-core")
+        assert CliRunner().invoke(cli, ["priority", *map(str, overlays)]).exit_code == 0
+        compiled = CliRunner().invoke(
+            cli, ["priority", "compile", str(place), "--overlays", f"{site.address}/out", "--name", "acme-core"]
+        )
+        assert compiled.exit_code == 0, compiled.output
+        done = invoke(place, "--name", "acme-core", "--json")
+    assert done.exit_code == 0, done.output
+    conda, pypi = json.loads(done.stdout)["names"]
+    assert {one["client"] for one in conda["clients"]} == {"conda", "mamba", "pixi", "rattler"}
+    assert {one["client"] for one in pypi["clients"]} == {"pixi", "uv", "uv-pip", "pip", "poetry", "pdm", "hatch"}
+    assert {one["takes"]["source"] for row in (conda, pypi) for one in row["clients"]} == {"internal"}
+
+
 def test_without_a_policy_the_clients_are_compared(tmp_path: Path, site: Site) -> None:
     place = project(tmp_path, site, pip_conf=PIP, requirements_txt="acme-core\n")
     (place / "bridge-policy.toml").unlink()
