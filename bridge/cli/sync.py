@@ -115,7 +115,7 @@ def _report(_context: click.Context, _parameter: click.Parameter, value: Path | 
     default="processes",
     show_default=True,
     metavar="ENGINE",
-    help="Who converts: processes, or serial.",
+    help="Who converts: processes, serial, dask (a cluster on this machine) or dask:ADDRESS (of a scheduler).",
 )
 @click.option("--retry", is_flag=True, help="Convert again what failed before, though nothing changed.")
 @click.option("--delete", is_flag=True, help="Take away what SOURCE has no longer, or what is not wanted any longer.")

@@ -15,7 +15,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -113,6 +113,17 @@ class BucketDestination:
                     yield private
                 finally:
                     self._private = None
+
+    def exists(self) -> bool:
+        """Whether there is any object below the prefix."""
+        with self._told(PurePosixPath()):
+            return any(len(batch) for batch in self._store.list(chunk_size=1))
+
+    def lost(self, files: Mapping[PurePosixPath, int]) -> frozenset[PurePosixPath]:
+        """By one listing of everything below the prefix."""
+        with self._told(PurePosixPath()):
+            there = {one["path"]: int(one["size"]) for batch in self._store.list() for one in batch}
+        return frozenset(path for path, size in files.items() if there.get(str(path)) != size)
 
     def size(self, path: PurePosixPath) -> int | None:
         """Of an object."""

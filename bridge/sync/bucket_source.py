@@ -10,18 +10,20 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.channel.files import replace_file
-from bridge.errors import Code, InvalidInput, Unsupported
+from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
 from bridge.formats.conda.identifiers import printable
 from bridge.formats.conda.redaction import redact
 from bridge.limits import GIB
 from bridge.sync.bucket import open_bucket
 from bridge.sync.destination import PRIVATE
+from bridge.sync.source import Facts, Memory, Source, SourceFile, SourceKind
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -31,6 +33,41 @@ _NOTES: Final = ".objects.json"
 _LARGEST: Final = 16 * GIB
 _CHUNK: Final = 1 << 20
 _MOST: Final = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSource:
+    """A source whose files were copied from object storage, under the address that they came from."""
+
+    copy: Source
+    #: without credentials.
+    shown: str
+
+    @property
+    def kind(self) -> SourceKind:
+        """That of the copy."""
+        return self.copy.kind
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The copy is one, where it is a channel."""
+        return self.copy.channels
+
+    def files(self, memory: Memory) -> Iterable[SourceFile]:
+        """What was copied."""
+        return self.copy.files(memory)
+
+    def look(self, files: Sequence[SourceFile], memory: Memory) -> Mapping[str, Facts]:
+        """Into what was copied."""
+        return self.copy.look(files, memory)
+
+    def rejected(self) -> tuple[tuple[str, BridgeError], ...]:
+        """Of what was copied."""
+        return self.copy.rejected()
+
+    def fetch(self, file: SourceFile, directory: Path) -> Path:
+        """The copy."""
+        return self.copy.fetch(file, directory)
 
 
 def copied(address: str, directory: Path) -> Path:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bridge.channel.location import Location, locate
 from bridge.errors import Code, InvalidInput
+from bridge.formats.conda.redaction import redact
 from bridge.formats.conda.transport import Absent, Address, request
+from bridge.sync.bucket import BucketDestination, is_bucket
+from bridge.sync.bucket_source import BucketSource, copied
 from bridge.sync.channel_source import ChannelSource
 from bridge.sync.destination import Destination
 from bridge.sync.directory import DirectoryDestination
@@ -25,14 +30,19 @@ def open_source(address: str | Path, *, kind: SourceKind | None = None, subdirs:
     """The source at an address.
 
     Args:
-        address: a directory, or a file, http or https address, with or without credentials.
+        address: a directory, a file, http or https address, with or without credentials, or one of object storage
+            (`s3://bucket/prefix`), which is copied to the user's cache first, as far as it changed.
         kind: what it is; None to look: repodata makes a channel, pages of projects an index, and a directory with
             neither is one of files.
         subdirs: of a channel, the platforms; empty for all.
 
     Raises:
         InvalidInput: it is nothing of that, or cannot be reached (`CB119`).
+        Unsupported: object storage needs a library that is not installed (`CB345`).
     """
+    if is_bucket(str(address)):
+        copy = copied(str(address), _cache() / hashlib.sha256(str(address).encode()).hexdigest()[:32])
+        return BucketSource(open_source(copy, kind=kind, subdirs=subdirs), redact(str(address)))
     found = _kind(locate(address)) if kind is None else kind
     match found:
         case SourceKind.CHANNEL:
@@ -44,8 +54,19 @@ def open_source(address: str | Path, *, kind: SourceKind | None = None, subdirs:
 
 
 def open_destination(address: str | Path) -> Destination:
-    """The destination at an address: a directory, made when it is first written to."""
-    return DirectoryDestination(address)
+    """The destination at an address: a directory, made when it is first written to, or object storage.
+
+    Raises:
+        InvalidInput: an address of object storage is malformed or holds credentials (`CB119`).
+        Unsupported: object storage needs a library that is not installed (`CB345`).
+    """
+    return BucketDestination(str(address)) if is_bucket(str(address)) else DirectoryDestination(address)
+
+
+def _cache() -> Path:
+    """Where copies of object storage are kept from run to run."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "conda-wheel-bridge" / "buckets"
 
 
 def _kind(location: Location) -> SourceKind:

@@ -161,7 +161,7 @@ def _perform(batch: Sequence[Task]) -> list[Done]:
 
 
 def open_engine(name: str, jobs: int) -> Engine:
-    """The engine of a name: `processes` or `serial`.
+    """The engine of a name: `processes`, `serial`, `dask`, or `dask:` and the address of a scheduler.
 
     Args:
         name: as on a command line.
@@ -170,6 +170,12 @@ def open_engine(name: str, jobs: int) -> Engine:
     Raises:
         InvalidInput: there is none of that name (`CB119`).
     """
+    kind, _, address = name.partition(":")
+    if kind == "dask":
+        # Imported here: whoever does not ask for a cluster need not have its libraries.
+        from bridge.sync.dask_engine import Dask
+
+        return Dask(jobs, address or None)
     match name:
         case "serial":
             return Serial()

@@ -13,7 +13,12 @@ from obstore.store import from_url
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
 from bridge.sync.bucket import LEDGER, PATIENCE, BucketDestination, open_bucket
 from bridge.sync.bucket_source import copied
+from bridge.sync.detect import open_destination, open_source
+from bridge.sync.engine import Serial
+from bridge.sync.plan import Wishes
+from bridge.sync.sync import sync
 from tests.support.object_storage import BUCKET, SECRET, Storage, s3
+from tests.support.sync_samples import SampleChannel, run, tree
 
 FILE = PurePosixPath("files/ab/x.whl")
 
@@ -52,6 +57,47 @@ def test_objects_are_put_seen_replaced_and_taken_away(bucket: str, tmp_path: Pat
         destination.remove(FILE)
         destination.remove(FILE)
         assert destination.size(FILE) is None
+
+
+def test_what_is_lost_is_found_by_name_and_size(bucket: str) -> None:
+    destination = BucketDestination(bucket)
+    assert not destination.exists()
+    with destination.opened():
+        destination.write(FILE, b"wheel")
+        other = PurePosixPath("simple/index.html")
+        assert destination.lost({FILE: 5, other: 1}) == {other}
+        assert destination.lost({FILE: 4}) == {FILE}
+    assert destination.exists()
+
+
+def test_a_channel_is_synced_into_a_bucket_and_from_one(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There, again with nothing to do, and from there into what a local run makes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = SampleChannel(tmp_path / "channel")
+    made.python("alpha", "1.0", "beta >=1")
+    made.python("beta", "1.0")
+    local = tmp_path / "local"
+    run(made.root, local)
+    source, target = open_source(made.root), open_destination(bucket)
+    assert sync(source, target, Wishes(), Serial(), patience=(0.0,)).summary["converted"] == 2
+    second = sync(source, target, Wishes(), Serial(), patience=(0.0,))
+    assert (second.attempted, second.changes.written) == ((), ())
+    copy = copied(bucket, tmp_path / "copy")
+    (copy / ".objects.json").unlink()
+    assert tree(copy) == tree(local)
+    # the same bucket has the channel too
+    channel = bucket.replace("prefix", "channel")
+    for path in made.root.rglob("*"):
+        if path.is_file():
+            from_url(channel).put(path.relative_to(made.root).as_posix(), path)
+    again = open_source(channel)
+    assert again.shown == channel
+    sync(again, open_destination(tmp_path / "again"), Wishes(), Serial(), patience=(0.0,))
+    named = "simple/index.html"  # which names the source
+    assert bucket.replace("prefix", "channel") in (tmp_path / "again" / named).read_text()
+    assert {**tree(tmp_path / "again"), named: ""} == {**tree(local), named: ""}
 
 
 def test_the_ledger_is_there_again_in_the_next_run(bucket: str) -> None:
