@@ -24,17 +24,16 @@ from bridge.channel.repodata import Channel
 from bridge.channel.settings import Settings
 from bridge.channel.solve import required_name
 from bridge.mapping.axes import Axes, choices_of
-from bridge.mapping.names import Evidence, NameMapper
+from bridge.mapping.names import Evidence, NameAnswer, NameMapper, NameSource
 from bridge.mapping.pypi_names import PypiNames
 from bridge.mapping.tables import Tables
 from bridge.model.conda import CondaName, IndexJson, Noarch
 from bridge.model.plan import Layout
 from bridge.sync.source import SourceFile
-from bridge.sync.unit import Unit
+from bridge.sync.unit import Unit, depends_on_python
 
 #: raised when the outputs of a unit change though the version of the bridge does not.
 _FORM: Final = 1
-_INTERPRETERS: Final = frozenset({"python", "python_abi"})
 
 
 def digest(value: Any) -> str:
@@ -127,13 +126,10 @@ class Answers:
         return {name: f"{value} {self.axes.choices[name]!r}" for name, value in choices_of(index, self.axes).items()}
 
     def _names(self, builds: Iterable[IndexJson]) -> dict[str, str]:
-        """What each requirement is called on the other side, and who says so."""
+        """What each requirement is called on the other side."""
         names = sorted({name for index in builds for name in _required(index)})
         mapper = NameMapper(self.tables, self._evidence(names), self.settings.options.reserved_prefix)
-        answers = ((name, mapper.lookup(name)) for name in names)
-        return {
-            name: f"{answer.kind.value} {answer.distribution or ''} {answer.source.value}" for name, answer in answers
-        }
+        return {name: _said(mapper.lookup(name)) for name in names}
 
     def _evidence(self, names: Iterable[CondaName]) -> Evidence:
         artifacts: dict[CondaName, str] = {}
@@ -205,9 +201,10 @@ class Answers:
         return PypiNames(self.tables, assume_same=packages.same_names, run=run)
 
 
-def depends_on_python(index: IndexJson) -> bool:
-    """Whether a conda package is one for Python, by what it requires."""
-    return index.noarch is Noarch.PYTHON or not _INTERPRETERS.isdisjoint(_required(index))
+def _said(answer: NameAnswer) -> str:
+    """What of an answer shows in a wheel: who gave it does not, but that nobody knew it is a loss."""
+    unknown = " unknown" if answer.source is NameSource.RESERVED else ""
+    return f"{answer.kind.value} {answer.distribution or ''}{unknown}".rstrip()
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.conda.remote import download, open_remote
 from bridge.formats.conda.transport import Absent
-from bridge.sync.answers import depends_on_python
 from bridge.sync.source import Facts, Memory, SourceFile, SourceKind
+from bridge.sync.unit import depends_on_python
 from bridge.translate.to_wheel.names import own_distribution
 
 #: platforms that a remote channel may have; one without an own list of them is asked for each.

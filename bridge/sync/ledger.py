@@ -11,6 +11,7 @@ Nothing secret enters: neither addresses nor credentials.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from bridge.sync.result import Product, Result
 _FILE: Final = "ledger.sqlite"
 #: raised when the form of the tables or of the documents in them changes.
 _VERSION: Final = "1"
+#: seconds of work that a run which is killed may have to do again.
+_SAVED: Final = 0.2
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (file TEXT PRIMARY KEY, identity TEXT NOT NULL, facts BLOB NOT NULL) WITHOUT ROWID;
@@ -78,6 +81,7 @@ class Ledger:
 
     def __init__(self, directory: Path | None) -> None:
         self._subject = _FILE
+        self._begun = 0.0
         # A rollback journal: whatever instant a run is killed at, the next one finds the last whole transaction.
         self._database = sqlite3.connect(":memory:" if directory is None else directory / _FILE, isolation_level=None)
         try:
@@ -107,6 +111,32 @@ class Ledger:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """A transaction that `save` ends and begins again, and that counts however it is left: what was done was done.
+
+        Raises:
+            Unsupported: the disk is full (`CB342`).
+        """
+        with self._told():
+            self._database.execute("BEGIN IMMEDIATE")
+            self._begun = time.monotonic()
+            try:
+                yield
+            finally:
+                if self._database.in_transaction:
+                    self._database.execute("COMMIT")
+
+    def save(self) -> None:
+        """Inside `saving`, and between two changes that belong together: commit, unless that was done just now.
+
+        Each commit waits for the disk, as long as a few small packages take.
+        """
+        if time.monotonic() - self._begun > _SAVED:
+            self._database.execute("COMMIT")
+            self._database.execute("BEGIN IMMEDIATE")
+            self._begun = time.monotonic()
 
     def about(self, name: str, value: str) -> str:
         """What was said first about the destination, which is `value` in a new one."""

@@ -197,10 +197,11 @@ class _Run:
         tasks = [Task(name, planned.unit.files, directory / digest(name)[:32]) for name, planned in todo.items()]
         work = Work(self._source, plan.settings, self._wishes.strict, patience)
         done_tasks = engine.run(work, tasks)
-        with closing(done_tasks):
+        with closing(done_tasks), self._ledger.saving():
             for done in done_tasks:
                 planned = todo[done.unit]
                 self._keep(planned, done, plan)
+                self._ledger.save()
                 progress = Progress(
                     progress.total,
                     progress.total_size,
@@ -226,14 +227,13 @@ class _Run:
         entry = Entry(name, digest(facets), facets, result)
         if self._stock.without([entry]):
             raise ValueError("the result of a task has files that the task did not leave")
-        with self._ledger.transaction():
-            parts = set(parts_of(result))
-            if before is not None:
-                same = before.result == result and before.gone is None and planned.reason is not Reason.MISSING
-                parts = set() if same else parts | parts_of(before.result)
-                if not self._wishes.delete:
-                    self._retire_rest(before, entry)
-            self._ledger.record(entry, parts)
+        parts = set(parts_of(result))
+        if before is not None:
+            same = before.result == result and before.gone is None and planned.reason is not Reason.MISSING
+            parts = set() if same else parts | parts_of(before.result)
+            if not self._wishes.delete:
+                self._retire_rest(before, entry)
+        self._ledger.record(entry, parts)
         self._entries[name] = entry
 
     def _collect(self, done: Done) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from packaging.utils import NormalizedName
 
+from bridge.channel.solve import required_name
 from bridge.errors import InvalidInput
 from bridge.mapping.names import Evidence, NameMapper
 from bridge.mapping.tables import Tables
 from bridge.mapping.versions import to_pep440
-from bridge.model.conda import CondaName, IndexJson
+from bridge.model.conda import CondaName, IndexJson, Noarch
 from bridge.sync.source import SourceFile
+
+_INTERPRETERS: Final = frozenset({"python", "python_abi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class Unit:
         return first.index.identity.name if first.index is not None else first.filename
 
 
+def depends_on_python(index: IndexJson) -> bool:
+    """Whether a conda package is one for Python, by what it requires."""
+    return index.noarch is Noarch.PYTHON or not _INTERPRETERS.isdisjoint(map(required_name, index.depends))
+
+
 def units_of(
     files: Iterable[SourceFile], projects: Mapping[CondaName, NormalizedName], tables: Tables
 ) -> tuple[Unit, ...]:
@@ -52,7 +61,12 @@ def units_of(
     Returns:
         Sorted by name.
     """
-    mapper = NameMapper(tables, Evidence(artifacts=projects))
+    files = tuple(files)
+    python: dict[CondaName, bool] = {}
+    for file in files:
+        if file.index is not None:
+            python[file.index.name] = python.get(file.index.name, False) or depends_on_python(file.index)
+    mapper = NameMapper(tables, Evidence(artifacts=projects, channel=python))
     found: defaultdict[str, list[SourceFile]] = defaultdict(list)
     for file in files:
         found[_name(file, mapper)].append(file)
