@@ -104,7 +104,7 @@ def look(
 
 
 def _told(listing: Listing, most: int, *, cut: bool) -> Listing:
-    problem = f"requirements lead to more than {most} names; it was not asked about the rest"
+    problem = f"requirements lead to more than {most} names; the rest was not looked for"
     return replace(listing, problems=(*listing.problems, problem)) if cut else listing
 
 

@@ -215,7 +215,7 @@ def test_requirements_without_end_are_followed_to_a_bound_and_that_is_told(site:
     found = look(targets_of(policy(site.address)), {ecosystem: ["acme-core"]}, Origins(), most=1)
     one = listing(found, site, "public", ecosystem)
     assert list(one.projects) == ["acme-core"]
-    assert one.problems == ("requirements lead to more than 1 names; it was not asked about the rest",)
+    assert one.problems == ("requirements lead to more than 1 names; the rest was not looked for",)
     assert not [each.problems for each in found.listings if each.ecosystem is not ecosystem and each.problems]
 
 
