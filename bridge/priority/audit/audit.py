@@ -115,16 +115,20 @@ def audit(
         *setting_findings(scene),
         *lock_findings(scene),
         *name_findings(scene),
-        *(_weighed(finding, resolved) for finding in about_sources),
+        *(_weighed(finding, resolved, scene) for finding in about_sources),
     ]
     skipped = tuple((rule, "the sources were not asked") for rule in Rule if rule.needs_sources and catalogue is None)
     problems = (*(str(problem) for problem in (*found.problems, *broken)), *_silent(catalogue))
     return AuditReport(sorted_findings(findings), skipped=skipped, problems=problems)
 
 
-def _weighed(finding: Finding, resolved: Resolution) -> Finding:
-    """That a name is in sources of different trust is only worth knowing where every client takes it rightly."""
-    settled = finding.rule is Rule.DC01 and (finding.subject, finding.evidence.name) in resolved.settled
+def _weighed(finding: Finding, resolved: Resolution, scene: Scene) -> Finding:
+    """That a name is in sources of different trust is only worth knowing where no client takes it wrongly."""
+    settled = (
+        finding.rule is Rule.DC01
+        and bool(scene.configs)
+        and (finding.subject, finding.evidence.name) not in resolved.wrong
+    )
     return replace(finding, severity=Severity.NOTE) if settled else finding
 
 

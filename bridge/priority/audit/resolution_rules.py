@@ -30,8 +30,8 @@ class Resolution:
     """What all clients do about the names that they need, as far as the sources were asked."""
 
     findings: tuple[Finding, ...] = ()
-    #: word of the ecosystem and name of what some client needs, and every client takes as the policy says.
-    settled: frozenset[tuple[str, str]] = frozenset()
+    #: word of the ecosystem and name of what some client does not do as the policy says.
+    wrong: frozenset[tuple[str, str]] = frozenset()
 
 
 def resolution(scene: Scene) -> Resolution:
@@ -39,17 +39,15 @@ def resolution(scene: Scene) -> Resolution:
     if scene.catalogue is None:
         return Resolution()
     findings: list[Finding] = []
-    needed: set[tuple[str, str]] = set()
     wrong: set[tuple[str, str]] = set()
     for config in scene.configs:
         for ecosystem in (one for one in Ecosystem if config.of(one)):
             for taken in take_all(config, ecosystem, scene.catalogue):
                 found = list(_judged(scene, config, taken, scene.catalogue))
                 findings += found
-                needed.add((ecosystem.value, taken.name))
-                if scene.policy is None or any(one.severity.fails for one in found):
+                if any(one.severity.fails for one in found):
                     wrong.add((ecosystem.value, taken.name))
-    return Resolution(tuple(findings), frozenset(needed - wrong))
+    return Resolution(tuple(findings), frozenset(wrong))
 
 
 def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalogue) -> Iterator[Finding]:
