@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from packaging.markers import default_environment
 from packaging.utils import NormalizedName
 
 from bridge.model.conda import CondaName
@@ -40,6 +41,7 @@ def check(
     identities: Identities | None = None,
     user: Path | None = None,
     also: Names | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Where each client takes packages from, and where clients disagree with the policy and with each other.
 
@@ -54,12 +56,15 @@ def check(
         identities: what packages are called in the other ecosystem; None for what the policy says alone.
         user: a home directory whose configuration counts as well; None leaves it out.
         also: further names that the project is known to need, for example because a client took them.
+        environment: all marker variables (PEP 508) of the machine that the clients run on, for claims that hold only
+            somewhere; None for this machine.
 
     Raises:
         InvalidInput: CB101, the project is no directory; CB456, a name cannot be one of a package.
     """
     found = read_configurations(project, user=user)
-    checker = _Checker(policy, catalogue, identities)
+    here = environment or {key: str(value) for key, value in default_environment().items()}
+    checker = _Checker(policy, catalogue, identities, here)
     asked = named(names)
     rows = [
         row
@@ -100,6 +105,7 @@ class _Checker:
     policy: Policy | None
     catalogue: Catalogue
     identities: Identities | None
+    environment: Mapping[str, str]
     attribution: Attribution = field(init=False)
     _decider: Decider | None = field(init=False)
     _decisions: dict[tuple[Ecosystem, str, tuple[str, ...]], Decision] = field(default_factory=dict)
@@ -167,9 +173,11 @@ class _Checker:
         key = ecosystem, name, versions
         if key not in self._decisions:
             own = CondaName(name) if ecosystem is Ecosystem.CONDA else NormalizedName(name)
-            self._decisions[key] = self._decider.decide(
-                own, ecosystem, lambda source: availability(self.catalogue, source, ecosystem, name, versions)
-            )
+
+            def knows(source: Source) -> Availability:
+                return availability(self.catalogue, source, ecosystem, name, versions)
+
+            self._decisions[key] = self._decider.decide(own, ecosystem, knows, self.environment)
         return self._decisions[key]
 
 
@@ -191,14 +199,12 @@ def standing(source: str | None, decision: Decision, *, takes: bool) -> Standing
 
     Args:
         source: as the policy calls it; None for one that it does not have.
-        decision: where it holds only somewhere, what any of its answers says is right.
+        decision: of the policy.
         takes: whether the name is taken at all.
     """
-    answers = decision.answers
-    right = {answer.source for answer in answers if answer.outcome is Outcome.PROVIDED}
+    provided = decision.outcome is Outcome.PROVIDED
     if takes:
-        return Standing.AGREES if source is not None and source in right else Standing.OTHER_SOURCE
-    provided = all(answer.outcome is Outcome.PROVIDED for answer in answers)
+        return Standing.AGREES if provided and source == decision.source else Standing.OTHER_SOURCE
     return Standing.REFUSES if provided else Standing.AGREES
 
 

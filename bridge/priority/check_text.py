@@ -54,16 +54,11 @@ def _lines(report: CheckReport, *, verbose: bool) -> Iterator[str]:
 def _block(name: CheckedName) -> Iterator[str]:
     policy = ""
     if name.decision is not None:
-        policy = f": {decided(name.decision)}, by the policy's {_rules(name)}"
+        policy = f": {decided(name.decision)}, by the policy's {name.decision.rule}"
     elif name.divided:
         policy = ": the clients disagree"
     yield f"{name.name} ({name.ecosystem.value}){policy}"
     yield from table([_cells(answer, name) for answer in name.answers], "  ")
-
-
-def _rules(name: CheckedName) -> str:
-    answers = name.decision.answers if name.decision is not None else ()
-    return " and ".join(dict.fromkeys(answer.rule for answer in answers))
 
 
 def _cells(answer: Answer, name: CheckedName) -> tuple[str, ...]:

@@ -177,27 +177,22 @@ def decided(decision: Decision) -> str:
     return ", otherwise ".join(words)
 
 
-def policy_json(decision: Decision | None) -> list[dict[str, Any]] | None:
-    """A decision and those of the other environments; the first whose `when` holds counts."""
+def _policy(decision: Decision | None) -> dict[str, Any] | None:
     if decision is None:
         return None
-    return [
-        {
-            "outcome": answer.outcome.value,
-            "source": answer.source,
-            "via": answer.via,
-            "rule": answer.rule,
-            "when": str(answer.when) if answer.when is not None else None,
-        }
-        for answer in decision.answers
-    ]
+    return {
+        "outcome": decision.outcome.value,
+        "source": decision.source,
+        "via": decision.via,
+        "rule": decision.rule,
+    }
 
 
 def _name(one: CheckedName) -> dict[str, Any]:
     return {
         "name": one.name,
         "ecosystem": one.ecosystem.value,
-        "policy": policy_json(one.decision),
+        "policy": _policy(one.decision),
         "divided": one.divided,
         "clients": [_answer(answer) for answer in one.answers],
     }
@@ -213,7 +208,7 @@ def _answer(one: Answer) -> dict[str, Any]:
         "reason": one.why.value,
         "required": one.required,
         "versions": list(one.versions),
-        "policy": policy_json(one.decision),
+        "policy": _policy(one.decision),
         "standing": one.standing.value if one.standing is not None else None,
         "unseen": redact(one.unseen) or None,
         "real": _real(one.real),

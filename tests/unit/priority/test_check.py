@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 
 from bridge.errors import Code, InvalidInput
 from bridge.priority.catalogue import Catalogue, Listing
@@ -203,12 +204,23 @@ def test_a_source_that_does_not_answer_stops_policy_and_client_alike(tmp_path: P
     assert found[Client.PIP].standing is Standing.OTHER_SOURCE
 
 
-def test_a_claim_that_holds_somewhere_may_be_kept_either_way(tmp_path: Path) -> None:
-    policy = sources(CLAIM.replace('["internal"]', '["internal"]\nwhen = "sys_platform == \'linux\'"'))
-    write_files(tmp_path, {"pip.conf": f"[global]\nindex-url = {INTERNAL}\n", "requirements.txt": "acme-core\n"})
-    found = row(check(tmp_path, policy, confused()), "acme-core")
-    assert found.answers[0].standing is Standing.AGREES
-    assert "otherwise" in check_text(check(tmp_path, policy, confused()), verbose=True)
+@pytest.mark.parametrize(("platform", "standing"), [("linux", Standing.AGREES), ("win32", Standing.OTHER_SOURCE)])
+def test_a_claim_counts_where_it_holds(tmp_path: Path, platform: str, standing: Standing) -> None:
+    claim = '[[claims]]\npackages = ["onlyint"]\nfrom = ["public"]\nwhen = "sys_platform == \'win32\'"\n'
+    catalogue = Catalogue((listing(INTERNAL, {"onlyint": ["1.0"]}), listing(PUBLIC, {"onlyint": ["1.0"]})))
+    write_files(tmp_path, {"pip.conf": f"[global]\nindex-url = {INTERNAL}\n", "requirements.txt": "onlyint\n"})
+    environment = {key: str(value) for key, value in default_environment().items()} | {"sys_platform": platform}
+    report = check(tmp_path, sources(claim), catalogue, environment=environment)
+    assert row(report, "onlyint").answers[0].standing is standing
+
+
+def test_a_source_whose_answer_cannot_be_read_does_not_lack_the_name(tmp_path: Path) -> None:
+    garbled = Listing(INTERNAL, Ecosystem.PYPI, unread=frozenset({"onlypub"}))
+    write_files(tmp_path, {"pyproject.toml": UV})
+    (found,) = row(
+        check(tmp_path, sources(), Catalogue((garbled, listing(PUBLIC, {"onlypub": ["1"]})))), "onlypub"
+    ).answers
+    assert (found.why, found.standing) == (Why.UNREACHABLE, Standing.AGREES)
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_checked(tmp_path: Path) -> None:
@@ -238,9 +250,9 @@ def test_the_document_is_stable_and_says_all_of_it(tmp_path: Path) -> None:
     assert json.dumps(document) == json.dumps(check(tmp_path, sources(), confused()).to_json())
     assert (document["schema"], document["ok"]) == ("conda-bridge/priority-check/1", False)
     (acme,) = (one for one in document["names"] if one["name"] == "acme-core")
-    assert acme["policy"] == [
-        {"outcome": "provided", "source": "internal", "via": None, "rule": "claim on line 11", "when": None}
-    ]
+    assert acme["policy"] == {
+        "outcome": "provided", "source": "internal", "via": None, "rule": "claim on line 11"
+    }  # fmt: skip
     (pip,) = (one for one in acme["clients"] if one["client"] == "pip")
     assert (pip["takes"], pip["standing"], pip["why"]) == (
         {"source": "public", "address": PUBLIC},
