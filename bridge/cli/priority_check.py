@@ -17,7 +17,7 @@ from bridge.priority.check_run import compared, run_clients, unpredicted
 from bridge.priority.check_text import check_text
 from bridge.priority.configs.read import read_configurations
 from bridge.priority.identity import identities
-from bridge.priority.look import look, targets_of
+from bridge.priority.look import extras_wanted, look, targets_of
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem
 from bridge.priority.policy_file import read_policy
@@ -80,7 +80,9 @@ def check_command(
     wanted = named(names) if names else required(configs)
 
     def looked(wanted: Names) -> Catalogue:
-        return look(targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs)
+        return look(
+            targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs, extras=extras_wanted(configs)
+        )
 
     catalogue = looked(wanted)
     report = check(project, policy, catalogue, names, identities=known, user=user)

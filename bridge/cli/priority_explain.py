@@ -15,7 +15,7 @@ from bridge.priority.configs.read import read_configurations
 from bridge.priority.explain import explain, names_of
 from bridge.priority.explain_report import explanation_json, explanation_text
 from bridge.priority.identity import identities
-from bridge.priority.look import look, provider, targets_of
+from bridge.priority.look import extras_wanted, look, provider, targets_of
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem
 from bridge.priority.policy_file import read_policy
@@ -57,7 +57,9 @@ def explain_command(
         catalogue = assumed(policy, asked)
     else:
         wanted = {each: [one for face, one in asked if face is each] for each in Ecosystem}
-        catalogue = look(targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs)
+        catalogue = look(
+            targets_of(policy, configs), wanted, Origins(), subdirs=subdirs, jobs=jobs, extras=extras_wanted(configs)
+        )
     rules = client_rules(policy, catalogue, known, configs=configs)
     explanation = explain(policy, name, provider(catalogue), names=known, clients=rules)
     problems = [f"{one.url}: {problem}" for one in catalogue.listings for problem in one.problems]

@@ -68,6 +68,7 @@ def look(
     subdirs: Sequence[Subdir] = (),
     jobs: int = 4,
     most: int = 5_000,
+    extras: Mapping[str, Collection[str]] | None = None,
 ) -> Catalogue:
     """What sources have.
 
@@ -78,6 +79,8 @@ def look(
         subdirs: of channels; `noarch` is always one.
         jobs: requests at a time.
         most: names that are looked for in one ecosystem; graphs of real projects have some hundred.
+        extras: normalised project -> extras that are asked for, so that what they require is looked for as well;
+            None for none. Requirements that ask for extras are followed in any case.
 
     Returns:
         One listing for each target, in their order; what could not be read is told in its problems.
@@ -91,16 +94,34 @@ def look(
     with ThreadPoolExecutor(max(jobs, 1)) as pool:
         for ecosystem in Ecosystem:
             asked = [one for one in looks if one.ecosystem is ecosystem]
-            seen: set[str] = set()
-            pending = {normalized(name, ecosystem) for name in names.get(ecosystem, ())} if asked else set()
-            while now := sorted(pending)[: most - len(seen)]:
-                seen.update(now)
-                questions = [(one, name) for name in now for one in asked]
-                required = list(pool.map(lambda question: question[0].find(question[1]), questions))
-                pending = pending.union(*required) - seen
-            if pending:
+            wanted = {normalized(name, ecosystem): set[str]() for name in names.get(ecosystem, ())} if asked else {}
+            for name in wanted:
+                wanted[name].update((extras or {}).get(name, ()) if ecosystem is Ecosystem.PYPI else ())
+            seen: dict[str, frozenset[str]] = {}
+            while now := _due(wanted, seen, most):
+                seen.update((name, frozenset(wanted[name])) for name in now)
+                questions = [(one, name, seen[name]) for name in now for one in asked]
+                for required in pool.map(lambda question: question[0].find(*question[1:]), questions):
+                    for name, more in required:
+                        wanted.setdefault(name, set()).update(more)
+            if len(seen) < len(wanted):
                 left.add(ecosystem)
     return Catalogue(tuple(_told(one.listing(), most, cut=one.ecosystem in left) for one in looks))
+
+
+def _due(wanted: Mapping[str, set[str]], seen: Mapping[str, frozenset[str]], most: int) -> list[str]:
+    """Names to look for next: new ones, as far as there may be more, and those of which more extras are wanted."""
+    new = sorted(name for name in wanted if name not in seen)[: most - len(seen)]
+    return sorted([*new, *(name for name in seen if not wanted[name] <= seen[name])])
+
+
+def extras_wanted(configs: Iterable[ClientConfig]) -> dict[str, set[str]]:
+    """The extras that configurations ask for, by project."""
+    found: dict[str, set[str]] = {}
+    for one in (requirement for config in configs for requirement in config.requirements):
+        if one.extras:
+            found.setdefault(one.name, set()).update(one.extras)
+    return found
 
 
 def _told(listing: Listing, most: int, *, cut: bool) -> Listing:

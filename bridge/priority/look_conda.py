@@ -55,14 +55,15 @@ class ChannelLook:
         self._records: dict[str, list[tuple[str, str, Mapping[str, Any]]]] = defaultdict(list)
         self._found: dict[str, CataloguedProject] = {}
 
-    def find(self, name: str) -> frozenset[str]:
+    def find(self, name: str, _extras: frozenset[str] = frozenset()) -> frozenset[tuple[str, frozenset[str]]]:
         """Look for a name, in lowercase; gives what it requires."""
         self._open()
         records = self._records.get(name, ())
         files = tuple(_file(name, filename, base, record) for filename, base, record in records)
         if files:
             self._found[name] = CataloguedProject(name, files)
-        return required_names({spec for file in files for spec in file.requires})
+        names = required_names({spec for file in files for spec in file.requires})
+        return frozenset((name, frozenset()) for name in names)
 
     def listing(self) -> Listing:
         """What was found."""

@@ -22,6 +22,7 @@ from bridge.limits import MIB
 from bridge.model.variant import VariantMetadata
 from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing, Silence, silence_of, worse
 from bridge.priority.configs.addresses import cleaned, is_address
+from bridge.priority.configs.pip_lines import applies, extras_of
 from bridge.priority.overlay_fetch import Answer, Origins
 from bridge.priority.overlay_source import ACCEPT, followed, read_page
 from bridge.priority.policy import Ecosystem, Source
@@ -39,6 +40,10 @@ _METADATA_SUFFIX: Final = ".metadata"
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
+#: a name, and the extras that are asked for with it.
+Wanted = tuple[str, frozenset[str]]
+
+
 class IndexLook:
     """Asks an index for the pages of projects."""
 
@@ -53,11 +58,12 @@ class IndexLook:
         self._unread: set[str] = set()
         self._found: dict[str, CataloguedProject] = {}
 
-    def find(self, name: str) -> frozenset[str]:
-        """Look for a normalised name; gives what it requires."""
+    def find(self, name: str, extras: frozenset[str] = frozenset()) -> frozenset[Wanted]:
+        """Look for a normalised name; gives what it requires, with these extras."""
         project = NormalizedName(name)
         try:
-            found = self._project(project)
+            # a name comes again when somebody wants more of its extras
+            found = self._found.get(project) or self._project(project)
         except BridgeError as error:
             with self._lock:
                 if error.code is Code.OVERLAY_SOURCE:
@@ -69,7 +75,7 @@ class IndexLook:
             return frozenset()
         with self._lock:
             self._found[project] = found
-        return required_projects({text for file in found.files for text in file.requires})
+        return wanted_projects({text for file in found.files for text in file.requires}, extras)
 
     def listing(self) -> Listing:
         """What was found."""
@@ -250,7 +256,17 @@ def checked_requirements(headers: Iterable[str]) -> tuple[str, ...]:
 
 def required_projects(requirements: Iterable[str]) -> frozenset[str]:
     """The projects that checked requirements name, without those that only an extra has."""
+    return frozenset(name for name, _ in wanted_projects(requirements, ()))
+
+
+def wanted_projects(requirements: Iterable[str], extras: Collection[str]) -> frozenset[Wanted]:
+    """The projects that checked requirements name, with the extras that they ask for.
+
+    Args:
+        requirements: of one project.
+        extras: of that project, normalised; what only others have is left out.
+    """
     parsed = (Requirement(text) for text in requirements)
     return frozenset(
-        canonicalize_name(one.name) for one in parsed if one.marker is None or "extra" not in str(one.marker)
+        (canonicalize_name(one.name), frozenset(extras_of(one.extras))) for one in parsed if applies(one.marker, extras)
     )

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, Final
 
 import rattler
-from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -23,7 +22,7 @@ from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
 from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing, Silence
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place
-from bridge.priority.configs.pip_lines import extras_of
+from bridge.priority.configs.pip_lines import applies, extras_of
 from bridge.priority.policy import Ecosystem, Semantics
 from bridge.priority.report import Client
 
@@ -255,15 +254,8 @@ def _requirements(taken: Taken, ecosystem: Ecosystem) -> Iterator[tuple[str, str
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if _applies(requirement.marker, taken.extras):
+        if applies(requirement.marker, taken.extras):
             yield canonicalize_name(requirement.name), str(requirement.specifier), extras_of(requirement.extras)
-
-
-def _applies(marker: Marker | None, extras: Sequence[str]) -> bool:
-    """Whether a requirement counts: on any machine, as locks are for all, but of extras only with those asked for."""
-    if marker is None or "extra" not in str(marker):
-        return True
-    return any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from bridge.priority.catalogue import Catalogue
 from bridge.priority.configs.read import read_configurations
 from bridge.priority.decision import Decider
 from bridge.priority.identity import Identities
-from bridge.priority.look import look, targets_of
+from bridge.priority.look import extras_wanted, look, targets_of
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem, NameIdentities, Policy
 
@@ -74,7 +74,7 @@ def look_for(
     for name in projects:
         wanted[Ecosystem.CONDA].update(names.conda_names(canonicalize_name(name)) or ())
     targets, asked = targets_of(policy, configs), origins or Origins()
-    found = look(targets, wanted, asked, subdirs=subdirs)
+    found = look(targets, wanted, asked, subdirs=subdirs, extras=extras_wanted(configs))
     return look_inside(found, targets, asked, wanted) if inside else found
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -64,6 +65,13 @@ def requirement_of(
 def extras_of(extras: Iterable[str]) -> tuple[str, ...]:
     """Extras as they are compared (PEP 685)."""
     return tuple(sorted({canonicalize_name(extra) for extra in extras}))
+
+
+def applies(marker: Marker | None, extras: Iterable[str]) -> bool:
+    """Whether a requirement counts: on any machine, as locks are for all, but of extras only with those asked for."""
+    if marker is None or "extra" not in str(marker):
+        return True
+    return any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def project_requirements(project: Tree) -> Iterator[ConfiguredRequirement]:

@@ -73,6 +73,19 @@ def test_extras_and_virtual_packages_are_no_names_to_look_for(site: Site) -> Non
     assert not [path for path, _ in site.asked if "only-extra" in path or "glibc" in path]
 
 
+def test_what_an_extra_requires_is_looked_for_where_somebody_asks_for_the_extra(tmp_path: Path, site: Site) -> None:
+    add_wheel(tmp_path / "public", "kit", "1", "acme-core[x]")
+    write_index(tmp_path / "public")
+    looked(site, "kit", "acme-core")  # the extra is asked for after the project was looked at
+    assert [path for path, _ in site.asked if "only-extra" in path]
+    assert len([path for path, _ in site.asked if path == "/internal/simple/acme-core/"]) == 1
+    site.asked.clear()
+    names = dict.fromkeys(Ecosystem, ("acme-core",))
+    look(targets_of(policy(site.address)), names, Origins(), extras={"acme-core": {"x"}})
+    assert [path for path, _ in site.asked if "simple/only-extra" in path]
+    assert not [path for path, _ in site.asked if "conda" in path and "only-extra" in path]
+
+
 def test_a_name_that_is_asked_for_and_not_there_is_absent_and_the_source_reachable(site: Site) -> None:
     found = looked(site, "nobody-has-it")
     assert all(one.reachable and not one.projects and not one.problems for one in found.listings)
