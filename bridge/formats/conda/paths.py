@@ -35,7 +35,7 @@ def check_path(text: str, limits: Limits, *, subject: str, field: str | None = N
             long.
     """
 
-    if len(text) <= min(limits.name_length, limits.path_length) and _ORDINARY.fullmatch(text):
+    if len(text) <= limits.name_length <= limits.path_length and _ORDINARY.fullmatch(text):
         return text
 
     def refuse(code: Code, message: str) -> InvalidInput:

@@ -26,6 +26,7 @@ NO_LINK_PATH: Final = "info/no_link"
 DEFAULT_PLACEHOLDER: Final = "/opt/anaconda1anaconda2anaconda3"
 
 _PATH_TYPES: Final[Mapping[str | None, PathType]] = {kind.value: kind for kind in PathType}
+_USUAL: Final = frozenset({"_path", "path_type", "sha256", "size_in_bytes"})
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _ABSOLUTE: Final = re.compile(r"/|[A-Za-z]:[/\\]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -47,9 +48,14 @@ def parse_paths(data: bytes, limits: Limits, *, subject: str) -> tuple[PathEntry
         raise document.refuse("paths", "is not a list")
     _check_count(len(entries), limits, subject, PATHS_PATH)
     seen: set[str] = set()
-    return tuple(
-        _entry(document.nested(value, f"paths[{number}]"), seen, limits) for number, value in enumerate(entries)
-    )
+    paths: list[PathEntry] = []
+    for number, value in enumerate(entries):
+        if (usual := _usual_entry(value)) is not None:
+            _check_listed(usual.path, seen, limits, subject, f"{PATHS_PATH}: paths[{number}]")
+            paths.append(usual)
+        else:
+            paths.append(_entry(document.nested(value, f"paths[{number}]"), seen, limits))
+    return tuple(paths)
 
 
 def parse_legacy_paths(info_files: Mapping[str, bytes], limits: Limits, *, subject: str) -> tuple[PathEntry, ...]:
@@ -102,6 +108,19 @@ def listed_files(info_files: Mapping[str, bytes], limits: Limits, *, subject: st
     if FILES_PATH not in info_files:
         return None
     return frozenset(_lines(info_files, FILES_PATH, limits, subject))
+
+
+def _usual_entry(value: object) -> PathEntry | None:
+    """An entry of path, type, SHA-256 and size, as nearly all are; None for any other, whatever is wrong with it."""
+    if type(value) is not dict or value.keys() != _USUAL:
+        return None
+    path, path_type, sha256, size = value["_path"], value["path_type"], value["sha256"], value["size_in_bytes"]
+    if not (type(path) is type(path_type) is type(sha256) is str and type(size) is int and size >= 0):
+        return None
+    kind = _PATH_TYPES.get(path_type)
+    if kind is None or _SHA256.fullmatch(sha256) is None:
+        return None
+    return PathEntry(path=path, path_type=kind, sha256=sha256, size=size)
 
 
 def _entry(document: Document, seen: set[str], limits: Limits) -> PathEntry:
