@@ -32,7 +32,7 @@ def load_strictly(data: bytes, *, json_depth: int | None = None) -> Any:
     if text.startswith("\ufeff"):
         raise NotStrict("starts with a byte order mark")
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = _DECODER.decode(text)
     except RecursionError as error:
         raise _too_deep(json_depth) from error
     except NotStrict:
@@ -63,6 +63,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise NotStrict(f"has {name}, which is not a JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _check_tree(value: object, json_depth: int | None) -> None:
