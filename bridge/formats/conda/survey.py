@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.bytestream import BLOCK
-from bridge.limits import DEFAULT_LIMITS, MIB, Limits
+from bridge.limits import DEFAULT_LIMITS, KIB, MIB, Limits
 from bridge.model.conda import FileMode, PathEntry, PathType
 from bridge.model.payload import FileFacts, MemberKind, Nature, Survey
 from bridge.native.inspect import HEAD_SIZE, Inspection, inspect, nature
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: larger binaries are looked at in a file, smaller ones in memory.
 SPOOL_FLOOR: Final = 8 * MIB
+#: what is read of a file first: all of most.
+_HEAD: Final = 64 * KIB
 #: a script whose first line or content may be rewritten; longer ones are data with a script in front.
 SCRIPT_SIZE: Final = 1 * MIB
 
@@ -108,8 +110,8 @@ class _Surveyor:
         if entry is not None and entry.prefix_placeholder is not None:
             placeholder = entry.prefix_placeholder.encode()
         binary_prefix = entry is not None and entry.file_mode is FileMode.BINARY
-        head = reader.read(min(HEAD_SIZE, member.size))
-        found = nature(head)
+        head = reader.read(min(_HEAD, member.size))
+        found = nature(head[:HEAD_SIZE])
         try:
             if found in _BINARIES or (placeholder is not None and binary_prefix):
                 facts = self._binary(member, head, reader, placeholder if binary_prefix else None)
@@ -224,7 +226,9 @@ def _digest(head: bytes, reader: PayloadReader, copy: IO[bytes] | None = None) -
     digest = hashlib.sha256(head)
     if copy is not None:
         copy.write(head)
-    while block := reader.read1(BLOCK):
+    left = reader.size - len(head)
+    while left > 0 and (block := reader.read1(BLOCK)):
+        left -= len(block)
         digest.update(block)
         if copy is not None:
             copy.write(block)
