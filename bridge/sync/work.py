@@ -28,12 +28,14 @@ from bridge.channel.staging import Staged, StagedPackage, failed, strictly
 from bridge.channel.variant_places import variant_places
 from bridge.channel.variants import make_families
 from bridge.errors import BridgeError, Code, InvalidInput
+from bridge.formats.conda.index_json import INDEX_PATH
 from bridge.formats.conda.transport import Absent
 from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.mapping.axes import load_axes
 from bridge.model.plan import Outcome, Output
 from bridge.sync.directory import EXHAUSTED
+from bridge.sync.hotfix import mended_record
 from bridge.sync.result import Item, Label, Lost, PackageListing, Product, Result, Variants, WheelListing
 from bridge.sync.source import Source, SourceFile
 
@@ -184,7 +186,9 @@ class Bench:
         outcome = item.outcome
         packages: Sequence[StagedPackage | None] = item.packages or [None] * len(outcome.outputs)
         products = [
-            _wheel(output, outputs) if package is None else _package(output, package, outputs)
+            _wheel(output, outputs)
+            if package is None
+            else _package(output, package, outputs, _mended_in(outcome, path))
             for output, package in zip(outcome.outputs, packages, strict=True)
         ]
         return Item(
@@ -271,14 +275,21 @@ def _wheel(output: Output, outputs: Path) -> Product:
     )
 
 
-def _package(output: Output, package: StagedPackage, outputs: Path) -> Product:
+def _mended_in(outcome: Outcome, path: Path | None) -> Path | None:
+    """The wheel that knows what a channel mended in the package that it restores; None where nothing was."""
+    mended = any((loss.code, loss.subject) == (Code.HOTFIX_LEFT, INDEX_PATH) for loss in outcome.losses)
+    return path if mended else None
+
+
+def _package(output: Output, package: StagedPackage, outputs: Path, mended: Path | None) -> Product:
     path = Path(output.path)
-    record = read_package(path, package.subdir)
+    subdir = package.subdir
+    record = read_package(path, subdir) if mended is None else mended_record(path, subdir, mended)
     _kept(path, output.sha256, outputs)
     return replace(
         _product(output),
         package=PackageListing(
-            subdir=package.subdir,
+            subdir=subdir,
             fields=dict(record.fields),
             run_exports=dict(record.run_exports),
             revision=record.revision,
