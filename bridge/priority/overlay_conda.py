@@ -20,6 +20,7 @@ from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import Document
 from bridge.formats.conda.identifiers import parse_filename, parse_name, printable
 from bridge.formats.conda.index_json import index_from_document
+from bridge.formats.conda.redaction import redact
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.limits import DEFAULT_LIMITS
 from bridge.mapping.axes import Axes
@@ -111,6 +112,9 @@ def read_part(source: Source, address: str, subdir: Subdir, document: Mapping[st
     except InvalidInput as error:
         subject = f"{source.name}: {subject}"
         raise InvalidInput(Code.OVERLAY_ADDRESS, error.message, subject=subject, field=error.field) from error
+    if redact(base) != base:
+        message = "the value holds credentials, or a query, which may be some"
+        raise InvalidInput(Code.OVERLAY_ADDRESS, message, subject=f"{source.name}: {subject}", field="info.base_url")
     tally = Tally(source.name, Ecosystem.CONDA, subdir)
     for key in _DROPPED:
         if info.get(key):
@@ -237,8 +241,10 @@ def _of_wheel(raw: Mapping[str, Any], fields: dict[str, Any], base: str) -> tupl
         strays = origin(address) != origin(base)
     except (InvalidInput, ValueError) as error:
         raise _malformed("the name, file name or address of the wheel is malformed") from error
-    if strays or "@" in address or "?" in address:
+    if strays:
         raise InvalidInput(Code.OVERLAY_ADDRESS, "the address leaves the host of the channel")
+    if redact(address) != address:
+        raise InvalidInput(Code.OVERLAY_ADDRESS, "the address holds credentials, or a query, which may be some")
     fields |= {"fn": raw["fn"], "url": address}
     return name, str(raw.get("version"))
 

@@ -79,9 +79,8 @@ def fetch(question: Question) -> Answer:
     address = Address(question.address, urlsplit(question.address).path.rstrip("/").rpartition("/")[2])
     with request(address, fields=fields, authorization=question.authorization) as response:
         if not question.elsewhere and origin(response.url) != origin(question.address):
-            # Links of the page would lead to that host.
-            message = f"redirects to another host, {urlsplit(response.url).hostname}"
-            raise InvalidInput(Code.SOURCE, message, subject=redact(question.address))
+            # Links of the page would lead to that host; its name may repeat the credentials that were sent.
+            raise InvalidInput(Code.SOURCE, "redirects to another host", subject=redact(question.address))
         media = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         etag = response.headers.get("ETag") or ""
         body = b"".join(response.blocks(question.limit))

@@ -22,6 +22,7 @@ from bridge.channel.publication import uploaded
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.documents import load_document
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.conda.redaction import redact
 from bridge.formats.conda.transport import is_inside
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.limits import DEFAULT_LIMITS
@@ -263,8 +264,9 @@ def followed(url: object, page: str, *, pinned: bool) -> str:
         same = origin(address) == origin(page)
     except ValueError as error:
         raise _malformed("the address is malformed") from error
-    if "@" in parts.netloc:
-        raise InvalidInput(Code.OVERLAY_ADDRESS, "the address holds credentials")
+    if redact(address) != address:
+        message = "the address holds credentials, or a query, which may be some"
+        raise InvalidInput(Code.OVERLAY_ADDRESS, message)
     if not same:
         if parts.scheme != "https":
             raise InvalidInput(Code.OVERLAY_ADDRESS, f"the address leads from the page to {printable(parts.scheme)}:")

@@ -163,12 +163,13 @@ class _GuardedRedirects(urllib.request.HTTPRedirectHandler):
         old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
         refusal = None
         if new.scheme not in {old.scheme, "https"}:
-            refusal = "another scheme"
+            refusal = "to another scheme"
         elif "@" in new.netloc or (new.hostname != old.hostname and is_inside(new.hostname or "")):
-            refusal = "a host that is refused"
+            refusal = "to a host that is refused"
         if refusal is not None:
             fp.close()
-            raise urllib.error.URLError(f"a redirect to {redacted(newurl)}, which is {refusal}")
+            # The server may repeat the credentials that it was sent, in any part of the address.
+            raise urllib.error.URLError(f"a redirect {refusal}")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         authorization = req.unredirected_hdrs.get("Authorization")
         if request is not None and authorization and (new.scheme, new.netloc) == (old.scheme, old.netloc):
