@@ -16,6 +16,7 @@ from packaging.utils import NormalizedName
 
 from bridge.model.conda import CondaName
 from bridge.priority.attribution import Attribution
+from bridge.priority.behaviour import rule_of
 from bridge.priority.catalogue import Catalogue
 from bridge.priority.checked import Answer, CheckedName, CheckReport, Standing
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement
@@ -23,8 +24,9 @@ from bridge.priority.configs.read import read_configurations
 from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Decider, Decision, Outcome, Presence
 from bridge.priority.graph import Graph
 from bridge.priority.identity import Identities
+from bridge.priority.matching import matching, version_key
 from bridge.priority.policy import Ecosystem, Policy, Semantics, Source
-from bridge.priority.taking import Taken, Why, matching, rule_of, take, take_all, version_key
+from bridge.priority.taking import Taken, Why, take, take_all
 
 #: the address of what is required from a directory of the project.
 _LOCAL: Final = "file:"

@@ -19,9 +19,9 @@ from bridge.priority.configs.config import ClientConfig
 from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Presence
 from bridge.priority.look_conda import ChannelLook
 from bridge.priority.look_pypi import IndexLook
+from bridge.priority.matching import version_key
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.policy import Ecosystem, Policy, Source, SourceName, Trust
-from bridge.priority.taking import version_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from bridge.model.variant import VariantMetadata
 from bridge.priority.catalogue import CataloguedFile, CataloguedProject, Listing, Silence, silence_of, worse
 from bridge.priority.configs.addresses import cleaned, is_address
 from bridge.priority.configs.pip_lines import applies, extras_of
+from bridge.priority.matching import version_key
 from bridge.priority.overlay_fetch import Answer, Origins
 from bridge.priority.overlay_source import ACCEPT, followed, read_page
 from bridge.priority.policy import Ecosystem, Source
-from bridge.priority.taking import version_key
 
 #: one page of the largest project of PyPI has about 10 MB.
 _PAGE: Final = 64 * MIB

@@ -6,32 +6,25 @@ and then what that version requires.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Final
 
-import rattler
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
 
-from bridge.priority.catalogue import Catalogue, CataloguedFile, Listing, Silence
+from bridge.priority.behaviour import CONDA, RATTLER, READING_VARIANTS, goes_on, rule_of, uses_rattler
+from bridge.priority.catalogue import Catalogue, CataloguedFile, Silence
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place
 from bridge.priority.configs.pip_lines import applies, extras_of
+from bridge.priority.matching import matching, specifiers_of, version_key
 from bridge.priority.policy import Ecosystem, Semantics
 from bridge.priority.report import Client
 
 #: names that are followed; graphs of real projects have some hundred.
 _MOST: Final = 20_000
-_RATTLER: Final = frozenset({Client.PIXI, Client.RATTLER})
-_CONDA: Final = frozenset({Client.CONDA, Client.MAMBA})
-#: clients that can read the file names of variants (PEP 825); to the others such a wheel is no wheel.
-_READING_VARIANTS: Final = frozenset({Client.UV, Client.UV_PIP})
 
 
 class Why(Enum):
@@ -83,6 +76,8 @@ class Taken:
     url: str | None = None
     #: extras that are asked for, normalised and sorted.
     extras: tuple[str, ...] = ()
+    #: other sources whose files of that version are accepted in its place: pdm locks the hashes of all (measured).
+    rivals: tuple[ConfiguredSource, ...] = ()
 
 
 @dataclass(slots=True)
@@ -171,60 +166,6 @@ def take(
     return _take(config, ecosystem, name, mine, catalogue)
 
 
-def matching(ecosystem: Ecosystem, listing: Listing | None, name: str, versions: Sequence[str]) -> list[CataloguedFile]:
-    """The files of a name that all versions let through, best first."""
-    project = listing.projects.get(name) if listing is not None and listing.reachable else None
-    if project is None:
-        return []
-    comparable = [(key, file) for file in project.usable if (key := version_key(ecosystem, file.version)) is not None]
-    if ecosystem is Ecosystem.PYPI:
-        allowed = _specifiers(tuple(versions))
-        keys = set(allowed.filter([key for key, _ in comparable])) if allowed is not None else set()
-        kept = [pair for pair in comparable if pair[0] in keys]
-    else:
-        specs = [spec for text in versions if (spec := _conda_spec(text)) is not None]
-        kept = [pair for pair in comparable if all(spec.matches(pair[0]) for spec in specs)]
-    return [file for _, file in sorted(kept, key=lambda pair: pair[0], reverse=True)]
-
-
-@lru_cache(maxsize=65536)
-def version_key(ecosystem: Ecosystem, text: str) -> Any:
-    """A version that compares as its ecosystem compares; None where it is none."""
-    try:
-        return Version(text) if ecosystem is Ecosystem.PYPI else rattler.Version(text)
-    except (InvalidVersion, InvalidVersionError):
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _specifiers(versions: tuple[str, ...]) -> SpecifierSet | None:
-    try:
-        return SpecifierSet(",".join(_plain(text) for text in versions if _plain(text)))
-    except InvalidSpecifier:
-        return SpecifierSet()
-
-
-def _plain(text: str) -> str:
-    """Without what poetry and pixi write and PEP 440 does not know."""
-    text = text.strip()
-    if text in ("", "*"):
-        return ""
-    if text[0] == "^" or (text[0] == "~" and not text.startswith("~=")):
-        return f">={text[1:].strip()}"
-    return f"=={text}" if text[0].isdigit() else text
-
-
-@lru_cache(maxsize=4096)
-def _conda_spec(text: str) -> Any:
-    word = text.strip().partition(" ")[0]
-    if word in ("", "*"):
-        return None
-    try:
-        return rattler.VersionSpec(word)
-    except InvalidVersionSpecError:
-        return None
-
-
 def _want(wanted: dict[str, _Wanted], one: ConfiguredRequirement) -> None:
     mine = wanted.setdefault(one.name, _Wanted(direct=True, place=one.place))
     if one.bounded:
@@ -273,7 +214,7 @@ class _Asked:
 def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted, catalogue: Catalogue) -> Taken:
     """What a client does about one name."""
 
-    def answer(why: Why, asked: _Asked | None = None) -> Taken:
+    def answer(why: Why, asked: _Asked | None = None, rivals: Iterable[_Asked] = ()) -> Taken:
         source = asked.source if asked is not None else None
         file = asked.files[0] if asked is not None and asked.files else None
         return Taken(
@@ -287,6 +228,7 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
             tuple(wanted.versions),
             wanted.url,
             tuple(sorted(wanted.extras)),
+            tuple(one.source for one in rivals),
         )
 
     if wanted.url is not None:
@@ -298,7 +240,7 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
     including = [source for source in sources if source.includes(name)]
     offered = including or [source for source in sources if not source.explicit and source.offers(name)]
     asked = [everyone[source] for source in offered]
-    down = [one for one in asked if one.silence is not None and not _goes_on(config, ecosystem, one.silence)]
+    down = [one for one in asked if one.silence is not None and not goes_on(config, ecosystem, one.silence)]
     if down:
         first = next((one for one in asked if one.known or one in down), None)
         if first in down or rule_of(config, ecosystem) is not Semantics.STRICT:
@@ -313,37 +255,7 @@ def _take(config: ClientConfig, ecosystem: Ecosystem, name: str, wanted: _Wanted
         why = Why.PIN
     elif why is Why.FIRST and having[0] is not asked[0]:
         why = Why.FELL_THROUGH
-    return answer(why, chosen)
-
-
-def _goes_on(config: ClientConfig, ecosystem: Ecosystem, silence: Silence) -> bool:
-    """Whether a client goes on with the other sources where one does not answer (measured)."""
-    match config.program:
-        case Client.PIP:
-            return True
-        case Client.PDM:
-            return silence is not Silence.UNREACHED
-        case Client.POETRY:
-            return silence is Silence.DENIED
-        case Client.UV | Client.UV_PIP:
-            return silence is Silence.DENIED and rule_of(config, ecosystem) is not Semantics.STRICT
-        case _:
-            return False
-
-
-def rule_of(config: ClientConfig, ecosystem: Ecosystem) -> Semantics:
-    """What the client really does with several sources, whatever its setting is called."""
-    semantics = config.rule(ecosystem)
-    if ecosystem is Ecosystem.CONDA and semantics is Semantics.FIRST_MATCH and uses_rattler(config):
-        return Semantics.BEST_MATCH
-    return semantics
-
-
-def uses_rattler(config: ClientConfig) -> bool:
-    """Whether conda solves with rattler."""
-    return config.program is Client.CONDA and any(
-        one.value == "rattler" for one in config.setting("solver", "experimental_solver")
-    )
+    return answer(why, chosen, _rivals(config, ecosystem, chosen, having) if why is Why.BEST else ())
 
 
 def _choose(
@@ -355,7 +267,7 @@ def _choose(
         case Semantics.STRICT:
             if having[0].files:
                 return Why.FIRST, having[0]
-            if ecosystem is Ecosystem.CONDA and config.program in _RATTLER and wanted.bounded and suitable:
+            if ecosystem is Ecosystem.CONDA and config.program in RATTLER and wanted.bounded and suitable:
                 return Why.LEAK, suitable[0]
             return Why.UNSATISFIABLE, None
         case Semantics.FIRST_MATCH:
@@ -381,10 +293,20 @@ def _best(config: ClientConfig, ecosystem: Ecosystem, wanted: _Wanted, suitable:
     return best
 
 
+def _rivals(config: ClientConfig, ecosystem: Ecosystem, chosen: _Asked, having: Sequence[_Asked]) -> Iterator[_Asked]:
+    """The other sources that have the version that is taken, in other files."""
+    best = chosen.files[0]
+    for one in having if config.program is Client.PDM else ():
+        same = [
+            file for file in one.files if version_key(ecosystem, file.version) == version_key(ecosystem, best.version)
+        ]
+        if one is not chosen and any(file.sha256 != best.sha256 for file in same):
+            yield one
+
+
 def _with_finals(ecosystem: Ecosystem, wanted: _Wanted, suitable: Sequence[_Asked]) -> list[_Asked]:
     """Without the sources that have nothing but pre-releases, where another one has a final release (PEP 440)."""
-    specifiers = _specifiers(tuple(wanted.versions)) or SpecifierSet()
-    if ecosystem is not Ecosystem.PYPI or specifiers.prereleases:
+    if ecosystem is not Ecosystem.PYPI or specifiers_of(tuple(wanted.versions)).prereleases:
         return list(suitable)
     finals = [one for one in suitable if not version_key(ecosystem, one.files[0].version).is_prerelease]
     return finals or list(suitable)
@@ -410,7 +332,7 @@ def _pinned(config: ClientConfig, pin: str, everyone: Mapping[ConfiguredSource, 
 def _shadows(config: ClientConfig, pinned: _Asked, everyone: Mapping[ConfiguredSource, _Asked]) -> bool:
     """Whether libmamba and conda's classic solver find that a higher channel has the name as well."""
     strict = config.semantics is Semantics.STRICT and pinned.source.ecosystem is Ecosystem.CONDA
-    if not strict or config.program not in _CONDA or uses_rattler(config):
+    if not strict or config.program not in CONDA or uses_rattler(config):
         return False
     higher = list(everyone)[: list(everyone).index(pinned.source)]
     return any(everyone[source].known for source in higher)
@@ -428,7 +350,7 @@ def _ask(
     if listing is None:
         return _Asked(source, known=False, silence=None, files=())
     files = matching(ecosystem, listing, name, wanted.versions)
-    if config.program not in _READING_VARIANTS:
+    if config.program not in READING_VARIANTS:
         files = [file for file in files if file.label is None]
     answers = listing.answers(name)
     return _Asked(source, name in listing.projects and answers, None if answers else listing.silence, tuple(files))

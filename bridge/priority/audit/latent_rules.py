@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from bridge.priority.audit.finding import Evidence, Finding, Rule, Severity
 from bridge.priority.audit.resolution_rules import IGNORED_PINS
 from bridge.priority.audit.scene import Scene
+from bridge.priority.behaviour import CONDA, RATTLER, rule_of, uses_rattler
 from bridge.priority.configs.config import ClientConfig, ConfiguredSource
 from bridge.priority.policy import Claim, Ecosystem, NamePattern, Semantics
-from bridge.priority.report import Client
-from bridge.priority.taking import rule_of, uses_rattler
-
-_RATTLER = (Client.PIXI, Client.RATTLER)
-_CONDA = (Client.CONDA, Client.MAMBA)
 
 
 def latent_findings(scene: Scene) -> Iterator[Finding]:
@@ -79,7 +75,7 @@ def _strict(config: ClientConfig, ecosystem: Ecosystem, claims: list[str]) -> It
             f"{', '.join(claims)}"
         )
         yield Finding(Rule.DC06, Severity.WARNING, message, Evidence(config.mode), subject=ecosystem.value)
-    if ecosystem is Ecosystem.CONDA and config.program in _RATTLER:
+    if ecosystem is Ecosystem.CONDA and config.program in RATTLER:
         for one in config.requirements:
             if one.ecosystem is ecosystem and one.bounded and one.source is None and not one.constraint:
                 message = f"strict priority does not hold for {one.name} {one.version}, which has a version bound"
@@ -112,7 +108,7 @@ def _explicit(scene: Scene, config: ClientConfig, ecosystem: Ecosystem) -> Itera
 
 
 def _conda(config: ClientConfig, asked: list[ConfiguredSource]) -> Iterator[Finding]:
-    strict = config.program in _CONDA and config.semantics is Semantics.STRICT and not uses_rattler(config)
+    strict = config.program in CONDA and config.semantics is Semantics.STRICT and not uses_rattler(config)
     for one in config.requirements:
         if one.ecosystem is not Ecosystem.CONDA or one.source is None:
             continue

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from bridge.priority.audit.finding import Evidence, Finding, Rule, Severity
 from bridge.priority.audit.scene import Scene
+from bridge.priority.behaviour import rule_of, uses_rattler
 from bridge.priority.catalogue import Catalogue
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, Place, Setting
 from bridge.priority.decision import Decision, Outcome
 from bridge.priority.policy import Ecosystem, Semantics, Source, SourceName
-from bridge.priority.taking import Taken, Why, rule_of, take_all, uses_rattler
+from bridge.priority.taking import Taken, Why, take_all
 
 _RULES = {
     Why.BEST: Rule.DC04,
@@ -63,6 +64,7 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
         return
     source = _source_of(scene, taken)
     if (source is not None and source.name in right) or (source is None and _same_file(scene, taken, right)):
+        yield from _rivals(scene, config, taken, right)
         yield from _elsewhere(scene, config, taken, source)
         return
     if taken.source is None and source is None:
@@ -76,6 +78,17 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
     for setting in _ignored(config, taken.name):
         message = f"{setting.key} is not followed: {config.client.value} takes {taken.name}{version} from {shown}"
         yield Finding(Rule.DC10, Severity.ERROR, message, Evidence(setting.place, shown, taken.name))
+
+
+def _rivals(scene: Scene, config: ClientConfig, taken: Taken, right: set[SourceName | None]) -> Iterator[Finding]:
+    """Wrong sources whose files the client accepts as well."""
+    for rival in taken.rivals:
+        source = scene.source_of(rival.url, taken.ecosystem)
+        if source is None or source.name not in right:
+            shown = source.name if source is not None else rival.name
+            own = taken.source.name if taken.source is not None else ""
+            message = f"{config.client.value} accepts the file of {taken.name} that {shown} has in the place of {own}'s"
+            yield Finding(Rule.DC04, Severity.ERROR, message, Evidence(config.mode, shown, taken.name))
 
 
 def _elsewhere(scene: Scene, config: ClientConfig, taken: Taken, source: Source | None) -> Iterator[Finding]:

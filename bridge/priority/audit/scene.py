@@ -13,8 +13,8 @@ from bridge.priority.configs.config import ClientConfig
 from bridge.priority.configs.read import Secret
 from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Decider, Decision, Presence
 from bridge.priority.identity import Identities
+from bridge.priority.matching import matching, version_key
 from bridge.priority.policy import Ecosystem, Policy, Source
-from bridge.priority.taking import matching, version_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProje
 from bridge.priority.look import Target, normalized
 from bridge.priority.look_conda import required_names, said_by
 from bridge.priority.look_pypi import checked_requirements, required_projects
+from bridge.priority.matching import version_key
 from bridge.priority.overlay_fetch import Origins
 from bridge.priority.overlay_source import followed
 from bridge.priority.policy import Ecosystem
-from bridge.priority.taking import version_key
 
 #: in bytes; most pure packages are smaller.
 SMALL: Final = 4 * MIB

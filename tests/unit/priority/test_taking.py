@@ -141,3 +141,12 @@ def test_pdm_in_order_passes_over_a_source_that_has_only_prereleases(tmp_path: P
     lower = TWO.format("poetry.source", 'priority = "supplemental"\n')
     files = {"pyproject.toml": pyproject(["shared"], lower)}
     assert origin(taken(tmp_path / "poetry", files, *both)["shared"]) == (INTERNAL, "1.0rc1")
+
+
+def test_pdm_accepts_the_files_of_every_source_that_has_the_version(tmp_path: Path) -> None:
+    both = sources({"shared": ["1.0"]}, {"shared": ["1.0"]})
+    found = taken(tmp_path / "a", pdm("shared"), *both)["shared"]
+    assert (origin(found), [one.url for one in found.rivals]) == ((INTERNAL, "1.0"), [PUBLIC])
+    copied = replace(both[1], projects=both[0].projects)
+    assert taken(tmp_path / "b", pdm("shared"), both[0], copied)["shared"].rivals == ()
+    assert taken(tmp_path / "c", poetry("shared"), *both)["shared"].rivals == ()

@@ -252,3 +252,12 @@ def test_a_name_that_is_widely_offered_is_only_worth_knowing_where_no_client_tak
     wrongly = audited(tmp_path, {**needing, **uv("shared")}, best, catalogue())
     found = [(one.subject, one.severity) for one in of_rule(wrongly, Rule.DC01) if one.evidence.name == "shared"]
     assert ("pypi", Severity.WARNING) in found
+
+
+def test_a_file_that_the_client_accepts_in_the_place_of_the_right_one_is_an_error(tmp_path: Path) -> None:
+    same = catalogue(public={"acme-core": ["1.0"]})
+    (finding,) = [
+        one for one in of_rule(audited(tmp_path, pdm("acme-core"), policy(), same), Rule.DC04) if one.severity.fails
+    ]
+    assert finding.message == "pdm accepts the file of acme-core that public has in the place of internal's"
+    assert failing(audited(tmp_path, pdm("acme-core", ordered=True), policy(), same)) == {}
