@@ -25,8 +25,8 @@ from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.artifact import CondaArtifact, open_artifact
 from bridge.formats.conda.remote import open_remote
 from bridge.formats.conda.survey import survey
+from bridge.formats.scratch import Scratch
 from bridge.formats.wheel.press import PayloadPress
-from bridge.formats.wheel.scratch import Scratch
 from bridge.mapping.names import DependencyKind, Evidence
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaMetadata, CondaName, IndexJson, Noarch, Origin

@@ -8,12 +8,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from bridge.errors import Code, InvalidInput
-from bridge.formats.conda.bytestream import ByteStream, SharedFile
+from bridge.formats.conda.bytestream import BLOCK, ByteStream, Inline, SharedFile
 from bridge.formats.conda.container import check_format, check_layout, data_offset, read_container
 from bridge.formats.conda.decoding import Packed, open_bz2, open_zstd
 from bridge.formats.conda.members import read_members
 from bridge.formats.conda.metadata import InfoCollector, build_metadata, is_info
 from bridge.formats.conda.paths import PathLedger, fold
+from bridge.formats.scratch import Scratch
+from bridge.limits import MIB
 from bridge.model.conda import ArchiveFormat, Origin
 from bridge.model.payload import MemberKind
 
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 #: conda-build packs licence files that a build installs itself with the payload; 130 files of the packages
 #: that this was checked with lie there. Nothing that a client interprets is among them, so they are harmless.
 LATE_INFO: Final = "info/licenses"
+
+#: unpacked bytes of a `.tar.bz2` that wait for a second pass; to decode them again takes twenty times as long.
+_KEPT: Final = 256 * MIB
 
 #: stands for the subdir until index.json is read: no platform allows more names beside each other.
 MOST_TOLERANT: Final = "linux-"
@@ -128,11 +133,38 @@ class TarBz2File(ArchiveFile):
 
     format = ArchiveFormat.TAR_BZ2
 
+    def __init__(self, path: Path, limits: Limits, *, filename: str, subdir: str | None, channel: str | None) -> None:
+        super().__init__(path, limits, filename=filename, subdir=subdir, channel=channel)
+        #: the unpacked bytes, after a whole pass.
+        self._unpacked: Scratch | None = None
+
+    def close(self) -> None:
+        super().close()
+        if self._unpacked is not None:
+            self._unpacked.close()
+
     def _packed(self) -> Packed:
         return Packed(self._file, 0, self._file.size, subject=self.filename, field=None, crc=None)
 
     def _open(self, packed: Packed) -> ByteStream:
-        return open_bz2(packed, self._limits)
+        if self._unpacked is None:
+            return open_bz2(packed, self._limits, self._kept)
+        return ByteStream(Inline(_blocks(self._unpacked)), subject=packed.subject, field=packed.field)
+
+    def _kept(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same blocks, put aside for later passes unless they are too many or there is no room."""
+        scratch: Scratch | None = Scratch()
+        try:
+            for block in blocks:
+                if scratch is not None and not _taken(scratch, block):
+                    scratch.close()
+                    scratch = None
+                yield block
+            if self._unpacked is None:
+                self._unpacked, scratch = scratch, None
+        finally:
+            if scratch is not None:
+                scratch.close()
 
     def _collect_info(self) -> InfoCollector:
         """The whole archive is read: recipe and licences may come last, and so may a second index.json."""
@@ -148,6 +180,21 @@ class TarBz2File(ArchiveFile):
             for member, reader in members:
                 if not is_info(member.path):
                     yield member, reader
+
+
+def _taken(scratch: Scratch, block: bytes) -> bool:
+    if scratch.position + len(block) > _KEPT:
+        return False
+    try:
+        scratch.append(block)
+    except OSError:
+        return False
+    return True
+
+
+def _blocks(scratch: Scratch) -> Iterator[bytes]:
+    for offset in range(0, scratch.position, BLOCK):
+        yield scratch.read_at(offset, min(BLOCK, scratch.position - offset))
 
 
 class CondaFile(ArchiveFile):

@@ -12,7 +12,7 @@ from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.bytestream import BLOCK, Ahead, ByteStream, Inline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bridge.formats.conda.bytestream import ByteSource
     from bridge.limits import Limits
@@ -62,9 +62,15 @@ def open_zstd(packed: Packed, limits: Limits) -> ByteStream:
     return _stream(packed, capped(_zstd_blocks(packed, limits), packed, limits))
 
 
-def open_bz2(packed: Packed, limits: Limits) -> ByteStream:
-    """The unpacked bytes of consecutive bzip2 streams. Errors come out of the stream: CB101 and CB109."""
-    return _stream(packed, capped(bz2_blocks(packed.blocks(), packed), packed, limits))
+def open_bz2(packed: Packed, limits: Limits, kept: Callable[[Iterator[bytes]], Iterator[bytes]] = iter) -> ByteStream:
+    """The unpacked bytes of consecutive bzip2 streams. Errors come out of the stream: CB101 and CB109.
+
+    Args:
+        packed: the streams.
+        limits: of what they unpack to.
+        kept: passes the unpacked blocks on; may keep them. Called in the thread that decodes.
+    """
+    return _stream(packed, kept(capped(bz2_blocks(packed.blocks(), packed), packed, limits)))
 
 
 def bz2_blocks(chunks: Iterator[bytes], packed: Packed) -> Iterator[bytes]:

@@ -54,8 +54,9 @@ class Address:
         try:
             parts = urllib.parse.urlsplit(url)
             _ = parts.port
-        except ValueError as error:
-            raise InvalidInput(Code.SOURCE, "not an address", subject=redacted(url)) from error
+        except ValueError:
+            # The text of such an error can hold a part of a password.
+            raise InvalidInput(Code.SOURCE, "not an address", subject=redacted(url)) from None
         if parts.scheme not in _SCHEMES:
             raise InvalidInput(Code.SOURCE, "only http, https and file addresses are read", subject=redacted(url))
         if parts.scheme == "file" and parts.netloc not in ("", "localhost"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from bridge.formats.scratch import Scratch
 from bridge.formats.wheel.compression import (
     CHUNK,
     DICTIONARY,
@@ -23,7 +24,6 @@ from bridge.formats.wheel.compression import (
     crc32_combine,
 )
 from bridge.formats.wheel.ordered_work import BATCH, FILE_OVERHEAD, WINDOW, OrderedWork
-from bridge.formats.wheel.scratch import Scratch
 from bridge.formats.zip_records import DEFLATED, STORED
 
 

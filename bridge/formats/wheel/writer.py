@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from bridge.formats.scratch import Scratch
     from bridge.formats.wheel.member_names import Objection
     from bridge.formats.wheel.press import Pressed
-    from bridge.formats.wheel.scratch import Scratch
 
 
 class SupportsRead(Protocol):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO, BinaryIO
 
-    from bridge.formats.wheel.scratch import Scratch
+    from bridge.formats.scratch import Scratch
 
 _BLOCK: Final = 1 * MIB
 #: what `copy_file_range` answers where kernel or file system cannot do it; then bytes are copied by hand.

@@ -16,6 +16,7 @@ import rattler
 import zstandard
 
 from bridge.errors import InvalidInput
+from bridge.formats.conda import archives
 from bridge.formats.conda.artifact import open_artifact
 from bridge.limits import Limits
 from bridge.model.conda import ArchiveFormat, FileMode, Noarch, PathType
@@ -271,8 +272,11 @@ def incompressible(size: int) -> bytes:
 
 @pytest.mark.parametrize("archive", FORMATS)
 @pytest.mark.parametrize("end", ["close", "drop", "exit"])
-def test_abandoned_pass_leaves_no_thread(tmp_path: Path, archive: str, end: str) -> None:
-    # Large enough to be decoded by a thread that runs ahead.
+def test_abandoned_pass_leaves_no_thread(
+    tmp_path: Path, archive: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Large enough to be decoded by a thread that runs ahead, and not kept from the pass before.
+    monkeypatch.setattr(archives, "_KEPT", 0)
     files = {f"lib/{number}": incompressible(1 << 20) for number in range(8)}
     path = make_conda(tmp_path, files=files, format=archive)
     before = threading.active_count()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.formats.scratch import Scratch
 from bridge.formats.wheel.compression import Compression
 from bridge.formats.wheel.press import PayloadPress
-from bridge.formats.wheel.scratch import Scratch
 from bridge.formats.wheel.writer import WheelWriter
 
 MIB = 1 << 20

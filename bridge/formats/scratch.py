@@ -19,10 +19,10 @@ class Scratch:
     """Takes bytes in order and gives them back from anywhere; a context manager.
 
     Args:
-        directory: where the file is made if one is needed.
+        directory: where the file is made if one is needed; None for the system's place for such files.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
         self._held = bytearray()
         self._file: IO[bytes] | None = None
@@ -32,6 +32,11 @@ class Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._held = bytearray()
         if self._file is not None:
             self._file.close()
 
