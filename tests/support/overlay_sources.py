@@ -87,7 +87,8 @@ def serving(root: Path) -> Iterator[Site]:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(data)
+                with contextlib.suppress(ConnectionError):  # some clients close when they have seen the status
+                    self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             pass
