@@ -30,7 +30,9 @@ _BASELINE: Final = "bridge-audit-baseline.toml"
 @policy_option
 @click.option("--offline", is_flag=True, help="Ask no source; rules about sources are not applied.")
 @click.option("--inside", is_flag=True, help="Look into small files too: do they say what their source says?")
-@click.option("--user-config", is_flag=True, help="Count the configuration in the home directory too.")
+@click.option(
+    "--user-config/--no-user-config", default=False, help="Count the configuration in the home directory too."
+)
 @click.option("--subdir", "subdirs", multiple=True, metavar="S", help="Platform of channels to look at: linux-64.")
 @click.option(
     "--baseline",
@@ -72,6 +74,8 @@ def audit_command(
     catalogue = None if offline else look_for(project, policy, names, user=user, subdirs=where, inside=inside)
     report = audit(project, policy, catalogue, user=user, names=names)
     file = project / _BASELINE if baseline is None else baseline
+    if baseline is not None and not accept and not baseline.is_file():
+        raise click.UsageError(f"there is no baseline {baseline}; --write-baseline makes one")
     known = read_baseline(file) if file.is_file() else ()
     if accept:
         write_baseline(file, report.findings, known)

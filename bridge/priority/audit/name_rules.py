@@ -50,7 +50,9 @@ def _shared(scene: Scene, packages: frozenset[str], projects: frozenset[str]) ->
     for shared, several in sorted(together.items()):
         if len(several) > 1:
             message = f"{' and '.join(sorted(several))} are both said to be the project {shared}"
-            yield Finding(Rule.DC14, Severity.WARNING, message, Evidence(name=shared))
+            # most are a package and its parts; it is ambiguous where the project itself is asked for
+            severity = Severity.WARNING if shared in projects else Severity.NOTE
+            yield Finding(Rule.DC14, severity, message, Evidence(name=shared))
     for name in sorted(projects):
         identity = scene.names.of_project(canonicalize_name(name))
         if identity.names is None and len(identity.candidates) > 1:

@@ -58,7 +58,9 @@ def _result(finding: Finding, rules: list[Rule], *, accepted: bool) -> dict[str,
     }
     place = finding.evidence.place
     if place is not None and place.file and not place.file.startswith("~"):
-        location: dict[str, Any] = {"artifactLocation": {"uri": quote(place.file), "uriBaseId": _ROOT}}
+        location: dict[str, Any] = {
+            "artifactLocation": {"uri": quote(place.file, errors="surrogateescape"), "uriBaseId": _ROOT}
+        }
         if place.line:
             location["region"] = {"startLine": place.line}
         result["locations"] = [{"physicalLocation": location}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.model.conda import CondaName
 from bridge.priority.audit.locks.locked import LockedPackage
@@ -33,6 +33,16 @@ class Scene:
     catalogue: Catalogue | None = None
     #: marker variables (PEP 508) of the machine that the clients run on; None for any machine.
     environment: Mapping[str, str] | None = None
+    #: the first source of the policy that lists a file, by the file's address.
+    _holders: dict[tuple[Ecosystem, str], Source] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for source in self.policy.sources.values() if self.policy is not None else ():
+            for ecosystem in Ecosystem:
+                listing = self.listing(source, ecosystem)
+                for project in listing.projects.values() if listing is not None else ():
+                    for file in project.files:
+                        self._holders.setdefault((ecosystem, file.url), self._original(source))
 
     def source_of(self, address: str, ecosystem: Ecosystem) -> Source | None:
         """The source of the policy at an address, that of a mirror for its copy; None where the policy has none."""
@@ -47,11 +57,7 @@ class Scene:
             base = (source.url(ecosystem) or "").rstrip("/")
             if base and url.startswith(f"{base}/"):
                 return self._original(source)
-        for source in self.policy.sources.values() if self.policy is not None else ():
-            listing = self.listing(source, ecosystem)
-            if listing is not None and any(file.url == url for one in listing.projects.values() for file in one.files):
-                return self._original(source)
-        return None
+        return self._holders.get((ecosystem, url))
 
     def listing(self, source: Source, ecosystem: Ecosystem) -> Listing | None:
         """What a source has; None where nobody asked it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -66,6 +67,7 @@ def same_address(one: str, other: str) -> bool:
     return bool(one) and _compared(one) == _compared(other)
 
 
+@lru_cache(maxsize=65536)
 def _compared(address: str) -> str:
     clean = cleaned(address)
     scheme, separator, rest = clean.partition("://")

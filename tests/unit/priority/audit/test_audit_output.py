@@ -165,3 +165,19 @@ trust = "public"
 packages = ["acme-*"]
 from = ["internal"]
 """
+
+
+def test_names_of_files_that_are_not_unicode_are_told_in_every_form() -> None:
+    report = AuditReport((finding(place=Place("requirements-\udcff.txt", 1)),))
+    (result,) = sarif(report)["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "requirements-%FF.txt"
+    for said in (text(report), json.dumps(report.to_json()), json.dumps(sarif(report))):
+        assert said.encode()
+
+
+def test_a_baseline_that_is_named_and_not_there_is_a_mistake_unless_it_is_to_be_written(tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    named = tmp_path / "accepted.toml"
+    assert invoke(tmp_path, "--offline", "--baseline", named).exit_code == 2
+    assert invoke(tmp_path, "--offline", "--baseline", named, "--write-baseline").exit_code == 0
+    assert invoke(tmp_path, "--offline", "--baseline", named).exit_code == 0
