@@ -18,6 +18,15 @@ _WELL_KNOWN: Final = frozenset({"conda-forge", "defaults", "main", "r", "msys2",
 _REDEFINING: Final = ("custom_channels.", "custom_multichannels.", "mirrored_channels.")
 _UNVERIFIED: Final = ("allow-insecure-host", "trusted-host", "tls-no-verify", "ssl_verify")
 _IGNORED_BY_MAMBA: Final = ("allowlist_channels", "denylist_channels")
+#: settings that do not do what they seem to, and why (measured, but for those of pixi).
+_OVERLOOKED: Final = {
+    "unknown-key": "uv 0.13.8 does not know this key, and so leaves out the whole table, with the indexes in it",
+    "unknown-index-key": "uv 0.13.8 does not know this key of an index, and passes over it",
+    "replaced-key": "does not count in pyproject.toml, because there is a uv.toml",
+    "pypi-config.": "pixi writes this into new workspaces, and does not use it",
+}
+#: those of them whose value is the name of the key.
+_NAMED: Final = frozenset({"unknown-key", "unknown-index-key", "replaced-key"})
 _LABEL: Final = "/label/"
 
 
@@ -42,6 +51,11 @@ def _misread(config: ClientConfig) -> Iterator[Finding]:
         for setting in (one for one in config.setting(*_IGNORED_BY_MAMBA) if "mambarc" in one.place.file):
             message = f"mamba does not know {setting.key}, and takes packages from any channel"
             yield Finding(Rule.DC05, Severity.WARNING, message, Evidence(setting.place), subject=setting.key)
+    for key, why in _OVERLOOKED.items():
+        for setting in config.setting(key):
+            name = setting.value if key in _NAMED else setting.key
+            message = f"{name}: {why}"
+            yield Finding(Rule.DC05, Severity.WARNING, message, Evidence(setting.place), subject=f"{key} {name}")
     for setting in config.setting("ignore-error-codes"):
         message = f"an index that answers {setting.value} is taken for one that does not have the name"
         yield Finding(Rule.DC05, Severity.WARNING, message, Evidence(setting.place), subject=setting.value)

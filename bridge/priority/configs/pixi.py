@@ -193,6 +193,9 @@ def _settings(manifest: Tree, workspace: Tree, config: Tree | None) -> Iterator[
         yield Setting(f"mirrors.{cleaned(address)}", ", ".join(cleaned(text) for text in value.texts), value.place)
     if config.get("tls-no-verify").true:
         yield Setting("tls-no-verify", "true", config.get("tls-no-verify").place)
+    for key in ("index-url", "extra-index-urls"):
+        if value := config.get("pypi-config", key):
+            yield Setting(f"pypi-config.{key}", ", ".join(cleaned(text) for text in value.texts), value.place)
     for host in config.get("pypi-config", "allow-insecure-host").listed():
         yield Setting("allow-insecure-host", host.text, host.place)
     if value := config.get("run-post-link-scripts"):

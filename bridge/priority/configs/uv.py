@@ -8,6 +8,7 @@ from typing import Final
 
 from packaging.utils import canonicalize_name
 
+from bridge.priority.configs import uv_keys
 from bridge.priority.configs.addresses import cleaned, holds_secret
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement, ConfiguredSource, Place, Setting
 from bridge.priority.configs.pip_lines import group_requirements, project_requirements, requirement_of
@@ -22,6 +23,16 @@ STRATEGIES: Final = {
 }
 _PLAIN: Final = ("index-strategy", "exclude-newer", "keyring-provider", "no-index", "prerelease")
 _LISTS: Final = ("allow-insecure-host", "trusted-host")
+#: keys of `[tool.uv]` about where packages come from; a `uv.toml` beside it takes their place, even an empty one.
+_REPLACED: Final = (
+    "index",
+    "index-url",
+    "extra-index-url",
+    "no-index",
+    "find-links",
+    "index-strategy",
+    "exclude-newer",
+)
 #: whether pins of sources reach what stands there (measured).
 _LIMITS: Final = {"override-dependencies": True, "constraint-dependencies": False}
 
@@ -51,8 +62,25 @@ def uv_config(settings: Tree, pyproject: Tree | None, client: Client = Client.UV
         STRATEGIES.get(strategy.text, Semantics.STRICT) if strategy else Semantics.STRICT,
         strategy.place if strategy else place,
         tuple(_pinned(requirements, pins)),
-        tuple(_settings(tables)),
+        (*_settings(tables), *_overlooked(settings, pyproject, client)),
     )
+
+
+def _overlooked(settings: Tree, pyproject: Tree | None, client: Client) -> Iterator[Setting]:
+    """What stands there and does not count."""
+    table = pyproject.get("tool", "uv") if pyproject is not None else settings.get()
+    if settings.file == table.file and client is Client.UV:
+        for key, value in settings.entries():
+            if key not in uv_keys.TABLE:
+                yield Setting("unknown-key", key, value.place)
+    elif settings.file == "uv.toml" and client is Client.UV:
+        for key in _REPLACED:
+            if value := table.get(key):
+                yield Setting("replaced-key", key, value.place)
+    for one in settings.get("index").elements():
+        for key, value in one.entries():
+            if key not in uv_keys.INDEX:
+                yield Setting("unknown-index-key", key, value.place)
 
 
 def _sources(settings: Tree, pip: Tree, place: Place) -> Iterator[ConfiguredSource]:
