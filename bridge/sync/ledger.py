@@ -28,7 +28,7 @@ _FILE: Final = "ledger.sqlite"
 #: raised when the form of the tables or of the documents in them changes.
 _VERSION: Final = "1"
 #: seconds of work that a run which is killed may have to do again.
-_SAVED: Final = 0.2
+_SAVED: Final = 0.5
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seen (file TEXT PRIMARY KEY, identity TEXT NOT NULL, facts BLOB NOT NULL) WITHOUT ROWID;

@@ -18,6 +18,7 @@ from bridge.sync.destination import Destination
 from bridge.sync.ledger import Ledger, Published
 from bridge.sync.settlement import Settlement, part_of_subdir, project_of, subdir_of
 from bridge.sync.tree import PAGES, Content, PartTree, project_tree, root_tree, subdir_tree
+from bridge.sync.work import waiting_name
 
 #: where finished files wait, in the private place of a destination.
 WAITING: Final = "waiting"
@@ -41,7 +42,7 @@ def publish(ledger: Ledger, settlement: Settlement, destination: Destination, pr
         ledger: says what is published, and which parts changed.
         settlement: of everything in the ledger.
         destination: opened by the caller.
-        private: its private place; files wait in `waiting/{sha256}/`.
+        private: its private place; files wait in `waiting/`, by digest.
         title: of the root page.
 
     Returns:
@@ -107,7 +108,7 @@ class _Steps:
             self.published.append(Published(str(path), part, content.product, there or 0))
 
     def _place(self, path: PurePosixPath, content: Content) -> None:
-        waiting = self._waiting / content.product / content.filename
+        waiting = self._waiting / waiting_name(content.product, content.filename)
         if waiting.is_file():
             self._destination.place(path, waiting)
             return

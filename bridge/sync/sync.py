@@ -20,7 +20,7 @@ from bridge.sync.report import ReportedUnit, SyncReport
 from bridge.sync.result import Item, Result
 from bridge.sync.settlement import REPLACED, part_of, parts_of, place_of, settle
 from bridge.sync.source import Source
-from bridge.sync.work import PATIENCE, Done, Task, Work
+from bridge.sync.work import METADATA_SUFFIX, PATIENCE, Done, Task, Work, waiting_name
 
 #: where tasks are done, in the private place of a destination.
 _WORK: Final = "work"
@@ -107,20 +107,22 @@ class _Stock:
         self._waiting = waiting
         published = ledger.published()
         lost = destination.lost({PurePosixPath(path): each.size for path, each in published.items()})
+        # A wheel and the METADATA beside it are one product.
+        incomplete = {published[str(path)].sha256 for path in lost}
         #: (sha256, file name) of what is published and there.
         self._published = {
-            (each.sha256, PurePosixPath(path).name)
-            for path, each in published.items()
-            if PurePosixPath(path) not in lost
+            (each.sha256, PurePosixPath(path).name) for path, each in published.items() if each.sha256 not in incomplete
         }
+        self._digests = frozenset(sha256 for sha256, _ in self._published)
 
     def has(self, sha256: str, filename: str) -> bool:
         """Whether a file is published or waits."""
-        return (sha256, filename) in self._published or (self._waiting / sha256 / filename).is_file()
+        return (sha256, filename) in self._published or (self._waiting / sha256).is_file()
 
-    def is_published(self, sha256: str, filename: str) -> bool:
-        """Whether a file is published."""
-        return (sha256, filename) in self._published
+    @property
+    def published(self) -> frozenset[str]:
+        """The digests of what is published under its own name."""
+        return self._digests
 
     def without(self, entries: Iterable[Entry]) -> list[str]:
         """The units some of whose files are not at hand."""
@@ -194,7 +196,7 @@ class _Run:
             return
         directory = self._private / _WORK
         shutil.rmtree(directory, ignore_errors=True)
-        tasks = [Task(name, planned.unit.files, directory / digest(name)[:32]) for name, planned in todo.items()]
+        tasks = [Task(name, planned.unit.files, directory) for name, planned in todo.items()]
         work = Work(self._source, plan.settings, self._wishes.strict, patience)
         done_tasks = engine.run(work, tasks)
         with closing(done_tasks), self._ledger.saving():
@@ -220,9 +222,8 @@ class _Run:
         if result.passing and before is not None and name not in self._stock.without([before]):
             # What was made of it before stays, until the source can be asked again.
             self._failed[name] = result.items
-            shutil.rmtree(done.outputs.parent, ignore_errors=True)
             return
-        self._collect(done)
+        self._collect(done, result)
         facets = self._facets(planned, result, plan)
         entry = Entry(name, digest(facets), facets, result)
         if self._stock.without([entry]):
@@ -236,17 +237,13 @@ class _Run:
         self._ledger.record(entry, parts)
         self._entries[name] = entry
 
-    def _collect(self, done: Done) -> None:
+    def _collect(self, done: Done, result: Result) -> None:
         """Let the files of a task wait for their publication, but for those that are published already."""
-        if not done.outputs.is_dir():
-            return
-        for place in sorted(done.outputs.iterdir()):
-            if all(self._stock.is_published(place.name, file.name) for file in place.iterdir()):
-                continue
-            target = self._waiting / place.name
-            shutil.rmtree(target, ignore_errors=True)
-            place.replace(target)
-        shutil.rmtree(done.outputs.parent, ignore_errors=True)
+        for sha256, filename in _files(result):
+            for name in {sha256, waiting_name(sha256, f"{filename}{METADATA_SUFFIX}")}:
+                file = done.outputs / name
+                if sha256 not in self._stock.published and file.is_file():
+                    file.replace(self._waiting / name)
 
     def _facets(self, planned: PlannedUnit, result: Result, plan: SyncPlan) -> Mapping[str, object]:
         """With what only the files themselves could tell, which need not be asked for the next time."""
@@ -297,6 +294,6 @@ class _Run:
     def _tidy(self) -> None:
         """Of what waits, keep what a unit needs when the file that has its name goes."""
         wanted = {sha256 for entry in self._entries.values() for sha256, _ in _files(entry.result)}
-        for place in self._waiting.iterdir():
-            if place.name not in wanted or not any(place.iterdir()):
-                shutil.rmtree(place, ignore_errors=True)
+        for file in self._waiting.iterdir():
+            if file.name.partition(".")[0] not in wanted:
+                file.unlink()

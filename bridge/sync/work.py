@@ -1,16 +1,17 @@
 """Converting one unit: what a worker does, on this machine or on another one.
 
-A task says all that it takes and writes only below its own directory, so it can be done again at any time, anywhere,
-with the same result.
+A task says all that it takes, and what it leaves is called by its content, so it can be done again at any time,
+anywhere, with the same result.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,11 +19,13 @@ from typing import Final, Self
 
 from packaging.utils import canonicalize_name
 
+from bridge.channel.governed import open_channels
 from bridge.channel.inputs import Input
 from bridge.channel.listing import VARIANTS_SUFFIX
+from bridge.channel.location import file_path
 from bridge.channel.package_record import read_package
 from bridge.channel.pool import Workplace, internal_error
-from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.repodata import Channel
 from bridge.channel.settings import Settings
 from bridge.channel.staging import Staged, StagedPackage, failed, strictly
 from bridge.channel.variant_places import variant_places
@@ -43,8 +46,8 @@ from bridge.sync.source import Source, SourceFile
 PATIENCE: Final = (0.5, 2.0, 5.0)
 #: what may go well another time: the source failed, or changed meanwhile.
 _PASSING: Final = frozenset({Code.SOURCE, Code.HASH})
-_OUTPUTS: Final = "outputs"
-_METADATA: Final = ".metadata"
+_SCRATCH: Final = "scratch"
+METADATA_SUFFIX: Final = ".metadata"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Task:
 
     unit: str
     files: tuple[SourceFile, ...]
-    #: its own; what is in it is replaced.
+    #: for its files, each under its own digest; other tasks may have it too.
     directory: Path
 
 
@@ -75,7 +78,7 @@ class Done:
     unit: str
     #: None where it could not be done for want of space, which concerns all tasks.
     result: Result | None
-    #: the files of the result: `{outputs}/{sha256}/{file name}`, and METADATA of a wheel beside it.
+    #: directory with the files of the result, each called by its sha256, and METADATA of a wheel `{sha256}.metadata`.
     outputs: Path
 
 
@@ -87,6 +90,7 @@ class Bench:
         self._place = Workplace(work.settings)
         self._axes = load_axes(work.settings.overlays)
         self._channels: list[Channel] | None = None
+        self._scratch = f"{_SCRATCH}-{secrets.token_hex(8)}"
 
     def __enter__(self) -> Self:
         return self
@@ -98,44 +102,45 @@ class Bench:
 
     def perform(self, task: Task) -> Done:
         """Convert a unit; whatever goes wrong becomes the outcome of its files."""
-        outputs = task.directory / _OUTPUTS
+        # One for all tasks: to make and remove directories takes longer than to convert a small package.
+        scratch = task.directory / self._scratch
         try:
-            shutil.rmtree(task.directory, ignore_errors=True)
-            outputs.mkdir(parents=True)
-            return Done(task.unit, self._perform(task, outputs), outputs)
+            scratch.mkdir(parents=True, exist_ok=True)
+            return Done(task.unit, self._perform(task, scratch), task.directory)
         except OSError as error:
             if error.errno in EXHAUSTED:
-                return Done(task.unit, None, outputs)
-            return Done(task.unit, broken(task, error), outputs)
+                return Done(task.unit, None, task.directory)
+            return Done(task.unit, broken(task, error), task.directory)
         except Exception as error:
-            return Done(task.unit, broken(task, error), outputs)
+            return Done(task.unit, broken(task, error), task.directory)
         finally:
-            self._clear(task.directory)
+            _empty(scratch)
 
-    def _perform(self, task: Task, outputs: Path) -> Result:
+    def _perform(self, task: Task, scratch: Path) -> Result:
         missing: dict[str, BridgeError] = {}
         paths: dict[str, Path] = {}
         for number, file in enumerate(task.files):
             try:
-                paths[file.key] = self._fetched(file, task.directory / f"input-{number}")
+                paths[file.key] = self._fetched(file, scratch / f"input-{number}")
             except BridgeError as error:
                 missing[file.key] = error
-        staged = list(self._staged(task, paths, missing))
-        families, indexes = make_families(staged, self._opened, self._axes, task.directory)
+        staged = list(self._staged(task, paths, missing, scratch))
+        families, indexes = make_families(staged, self._opened, self._axes, scratch)
         if self._work.strict:
             families = [self._strict(item) for item in families]
         items = [
-            self._item(file, item, outputs, paths.get(file.key))
+            self._item(file, item, task.directory, paths.get(file.key))
             for file, item in zip(task.files, families, strict=True)
         ]
         variants = None
         for index in indexes:
-            variants = _variants(index, outputs)
+            variants = _variants(index, task.directory)
         return Result(tuple(items), variants)
 
     def _fetched(self, file: SourceFile, directory: Path) -> Path:
         """Ask again where the source failed, or sent something else than it says: it may be changing."""
-        directory.mkdir()
+        if file_path(file.address) is None:
+            directory.mkdir()
         for pause in (*self._work.patience, None):
             try:
                 return self._work.source.fetch(file, directory)
@@ -147,7 +152,9 @@ class Bench:
                 time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    def _staged(self, task: Task, paths: dict[str, Path], missing: dict[str, BridgeError]) -> Iterator[Staged]:
+    def _staged(
+        self, task: Task, paths: dict[str, Path], missing: dict[str, BridgeError], scratch: Path
+    ) -> Iterator[Staged]:
         with ExitStack() as stack:
             place = self._place
             if any(file.wheel is not None and file.wheel.label is not None for file in task.files):
@@ -156,11 +163,12 @@ class Bench:
                 places = variant_places(paths.values(), settings.limits)
                 packages = replace(settings.packages, variants=places)
                 place = stack.enter_context(Workplace(replace(settings, packages=packages)))
+            several = len(task.files) > 1
             for number, file in enumerate(task.files):
                 if file.key in missing:
                     yield Staged(failed(file.key, missing[file.key]))
                 else:
-                    yield self._converted(place, file, paths[file.key], task.directory / str(number))
+                    yield self._converted(place, file, paths[file.key], scratch / str(number) if several else scratch)
 
     @staticmethod
     def _converted(place: Workplace, file: SourceFile, path: Path, directory: Path) -> Staged:
@@ -206,16 +214,18 @@ class Bench:
     def _opened(self) -> list[Channel]:
         if self._channels is None:
             settings = self._work.settings
-            self._channels = [open_channel(location, subdirs=settings.subdirs) for location in settings.channels]
+            self._channels = open_channels(settings.channels, subdirs=settings.subdirs, permits=settings.permits)
         return self._channels
 
-    @staticmethod
-    def _clear(directory: Path) -> None:
-        """Leave nothing but the outputs."""
-        if directory.is_dir():
-            for path in directory.iterdir():
-                if path.name != _OUTPUTS:
-                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+def _empty(directory: Path) -> None:
+    """Take away what a task left behind; what cannot be taken away goes with the directory."""
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def broken(task: Task, error: Exception) -> Result:
@@ -235,10 +245,9 @@ def _check_source(file: SourceFile, outputs: Sequence[Output]) -> None:
             raise InvalidInput(Code.HASH, message, subject=file.filename)
 
 
-def _kept(path: Path, sha256: str, outputs: Path) -> None:
-    place = outputs / sha256
-    place.mkdir(exist_ok=True)
-    path.replace(place / path.name)
+def waiting_name(sha256: str, filename: str) -> str:
+    """What a file is called while it waits: its own digest, or for METADATA the digest of its wheel."""
+    return f"{sha256}{METADATA_SUFFIX if filename.endswith(METADATA_SUFFIX) else ''}"
 
 
 def _product(output: Output) -> Product:
@@ -258,10 +267,8 @@ def _wheel(output: Output, outputs: Path) -> Product:
     with WheelArchive(path) as archive:
         data = archive.read(f"{archive.dist_info}/METADATA")
     core = parse_core_metadata(data, path.name)
-    beside = path.with_name(f"{path.name}{_METADATA}")
-    beside.write_bytes(data)
-    _kept(beside, output.sha256, outputs)
-    _kept(path, output.sha256, outputs)
+    (outputs / waiting_name(output.sha256, f"{path.name}{METADATA_SUFFIX}")).write_bytes(data)
+    path.replace(outputs / output.sha256)
     requires_python = core.requires_python
     return replace(
         _product(output),
@@ -285,7 +292,7 @@ def _package(output: Output, package: StagedPackage, outputs: Path, mended: Path
     path = Path(output.path)
     subdir = package.subdir
     record = read_package(path, subdir) if mended is None else mended_record(path, subdir, mended)
-    _kept(path, output.sha256, outputs)
+    path.replace(outputs / output.sha256)
     return replace(
         _product(output),
         package=PackageListing(
@@ -302,7 +309,7 @@ def _variants(index: Path, outputs: Path) -> Variants:
     data = index.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
     name, _, version = index.name.removesuffix(VARIANTS_SUFFIX).partition("-")
-    _kept(index, sha256, outputs)
+    index.replace(outputs / sha256)
     return Variants(index.name, sha256, len(data), canonicalize_name(name), version)
 
 
