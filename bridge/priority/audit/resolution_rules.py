@@ -9,6 +9,8 @@ from bridge.priority.audit.finding import Evidence, Finding, Rule, Severity
 from bridge.priority.audit.scene import Scene
 from bridge.priority.behaviour import rule_of, uses_rattler
 from bridge.priority.catalogue import Catalogue
+from bridge.priority.check import unseen_source
+from bridge.priority.configs.addresses import is_address
 from bridge.priority.configs.conda import conda_requirement
 from bridge.priority.configs.config import ClientConfig, Place, Setting
 from bridge.priority.decision import Decision, Outcome
@@ -58,17 +60,20 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
         return
     right = _providers(decision)
     if taken.why.fails:
+        yield from _unseen(config, taken, decision, catalogue)
         if taken.why is Why.SHADOWED_PIN and right:
             message = f"{config.client.value} cannot take {taken.name}: {taken.why.value}"
             yield Finding(Rule.DC09, Severity.ERROR, message, Evidence(taken.place, name=taken.name))
         return
     source = _source_of(scene, taken)
     if (source is not None and source.name in right) or (source is None and _same_file(scene, taken, right)):
+        yield from _unseen(config, taken, decision, catalogue)
         yield from _rivals(scene, config, taken, right)
         yield from _elsewhere(scene, config, taken, source)
         return
     if taken.source is None and source is None:
-        return  # an address that no source of the policy has: the requirement itself says where it is from
+        yield from _foreign(config, taken, decision)
+        return
     rule = _rule(scene, config, taken, decision)
     shown = source.name if source is not None else taken.source.name if taken.source is not None else ""
     version = f" {taken.file.version}" if taken.file is not None else ""
@@ -78,6 +83,27 @@ def _judged(scene: Scene, config: ClientConfig, taken: Taken, catalogue: Catalog
     for setting in _ignored(config, taken.name):
         message = f"{setting.key} is not followed: {config.client.value} takes {taken.name}{version} from {shown}"
         yield Finding(Rule.DC10, Severity.ERROR, message, Evidence(setting.place, shown, taken.name))
+
+
+def _unseen(config: ClientConfig, taken: Taken, decision: Decision, catalogue: Catalogue) -> Iterator[Finding]:
+    """A claimed name for which the client asks a source that nobody could look at, such as one that is its default."""
+    unseen = unseen_source(config, taken, catalogue)
+    if not unseen or not decision.answers[0].claims:
+        return
+    semantics = rule_of(config, taken.ecosystem)
+    rule = Rule.DC06 if semantics is Semantics.STRICT else _compares(config, taken.ecosystem)
+    severity = Severity.ERROR if semantics is Semantics.BEST_MATCH else Severity.WARNING
+    message = f"{config.client.value} asks {unseen} for {taken.name} as well, which nobody could look at"
+    evidence = Evidence(config.mode, unseen, taken.name)
+    yield Finding(rule, severity, f"{message}; {_answer(decision)}", evidence, subject="unseen")
+
+
+def _foreign(config: ClientConfig, taken: Taken, decision: Decision) -> Iterator[Finding]:
+    """A claimed name from an address at which no source of the policy has it; a directory of the project is its own."""
+    if taken.url is not None and is_address(taken.url) and decision.answers[0].claims:
+        message = f"{config.client.value} takes {taken.name} from {taken.url}, where no source of the policy has it"
+        evidence = Evidence(taken.place, name=taken.name)
+        yield Finding(Rule.DC01, Severity.ERROR, f"{message}; {_answer(decision)}", evidence, subject="address")
 
 
 def _rivals(scene: Scene, config: ClientConfig, taken: Taken, right: set[SourceName | None]) -> Iterator[Finding]:

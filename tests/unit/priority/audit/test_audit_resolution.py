@@ -261,3 +261,44 @@ def test_a_file_that_the_client_accepts_in_the_place_of_the_right_one_is_an_erro
     ]
     assert finding.message == "pdm accepts the file of acme-core that public has in the place of internal's"
     assert failing(audited(tmp_path, pdm("acme-core", ordered=True), policy(), same)) == {}
+
+
+IMPLICIT = {"pip.conf": f"[global]\nextra-index-url = {INTERNAL}\n", "requirements.txt": "acme-core\n"}
+ONE_UV = f'[[tool.uv.index]]\nname = "internal"\nurl = "{INTERNAL}"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (IMPLICIT, (Rule.DC04, Severity.ERROR, "pip asks pypi for acme-core as well, which nobody could look at")),
+        ({"pyproject.toml": pyproject(["acme-new"], ONE_UV)},
+         (Rule.DC06, Severity.WARNING, "uv asks pypi for acme-new as well, which nobody could look at")),
+    ],
+    ids=["pip", "uv"],
+)  # fmt: skip
+def test_a_default_index_that_nobody_looked_at_is_asked_for_claimed_names_too(
+    tmp_path: Path, files: dict[str, str], found: tuple[Rule, Severity, str]
+) -> None:
+    report = audited(tmp_path, files, policy(), catalogue())
+    rule, severity, message = found
+    (finding,) = [one for one in of_rule(report, rule) if one.severity.fails]
+    assert (finding.severity, finding.message.partition(";")[0]) == (severity, message)
+
+
+def test_an_index_that_is_never_asked_for_a_claimed_name_does_not_matter(tmp_path: Path) -> None:
+    files = {"pyproject.toml": pyproject(["acme-core", "other"], ONE_UV)}
+    assert failing(audited(tmp_path / "uv", files, policy(), catalogue())) == {}
+    unclaimed = {**IMPLICIT, "requirements.txt": "other\n"}
+    assert failing(audited(tmp_path / "pip", unclaimed, policy(), catalogue())) == {}
+
+
+def test_a_claimed_name_from_an_address_of_nobodys_is_an_error(tmp_path: Path) -> None:
+    def required(address: str) -> dict[str, str]:
+        return {"requirements.txt": f"--index-url {INTERNAL}\nacme-core @ {address}\n"}
+
+    bad = required("https://u:hunter2@else.example/acme_core-1.zip")
+    found = of_rule(audited(tmp_path / "bad", bad, policy(), catalogue()), Rule.DC01)
+    (finding,) = [one for one in found if one.severity.fails]
+    assert "https://else.example/acme_core-1.zip, where no source of the policy has it" in finding.message
+    own = required(f"{INTERNAL}/acme_core-1.zip")
+    assert failing(audited(tmp_path / "good", own, policy(), catalogue())) == {}
