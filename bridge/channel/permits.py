@@ -37,6 +37,11 @@ class Permits(Protocol):
         ...  # pragma: no cover
 
     @property
+    def identity(self) -> str:
+        """Changes when what is permitted does."""
+        ...  # pragma: no cover
+
+    @property
     def tolerant(self) -> bool:
         """Whether to go on where a source does not answer, without what it would decide about."""
         ...  # pragma: no cover

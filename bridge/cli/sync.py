@@ -17,6 +17,7 @@ from rich.table import Table
 from bridge.channel.settings import PackageSettings
 from bridge.cli.options import compression_option, jobs_option, package_options, verbosity_options
 from bridge.cli.output import json_option, print_json, say
+from bridge.cli.policy_options import channel_permits, index_permits, say_unanswered
 from bridge.errors import BridgeError, plain
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.wheel.compression import Compression
@@ -25,11 +26,12 @@ from bridge.model.plan import Layout, Status
 from bridge.sync.detect import open_destination, open_source
 from bridge.sync.engine import open_engine
 from bridge.sync.estimate import plan_document
+from bridge.sync.governed_source import GovernedSource
 from bridge.sync.plan import SyncPlan, Wishes
 from bridge.sync.report import SyncReport, meaning
 from bridge.sync.report_page import check_name, write_report
 from bridge.sync.selection import Selection
-from bridge.sync.source import SourceKind
+from bridge.sync.source import Source, SourceKind
 from bridge.sync.sync import Progress as Done
 from bridge.sync.sync import plan_sync, sync
 
@@ -97,6 +99,14 @@ def _report(_context: click.Context, _parameter: click.Parameter, value: Path | 
 @click.option(
     "--channel", "channels", multiple=True, metavar="CH", help="Further channel that SOURCE needs packages of."
 )
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Convert only what this policy takes from SOURCE, which is one of its sources, and what that needs from its "
+    "other channels.",
+)
 @click.option("--strict", is_flag=True, help="Refuse what cannot be converted without loss.")
 @click.option(
     "--overlay",
@@ -144,6 +154,7 @@ def sync_command(
     older_than: timedelta | None,
     layout: str,
     channels: tuple[str, ...],
+    policy_file: Path | None,
     strict: bool,
     overlays: tuple[Path, ...],
     reserved_prefix: str,
@@ -173,6 +184,7 @@ def sync_command(
         reserved_prefix=reserved_prefix,
         compression=Compression(compression),
         packages=packages,
+        permits=channel_permits(policy_file, overlays),
         strict=strict,
         retry=retry,
         delete=delete,
@@ -182,6 +194,8 @@ def sync_command(
     except BridgeError as error:
         raise click.BadParameter(error.message, param_hint="--engine") from error
     opened = open_source(source, kind=None if kind is None else SourceKind(kind), subdirs=subdirs)
+    governed = _governed(opened, source, policy_file, overlays) if policy_file is not None else None
+    opened = opened if governed is None else governed
     target = open_destination(destination)
     if dry_run:
         plan = plan_sync(opened, target, wishes)
@@ -192,6 +206,8 @@ def sync_command(
         return
     with _shown(quiet=quiet) as on_progress:
         report = sync(opened, target, wishes, engine, on_progress=on_progress)
+    if governed is not None and governed.left_out and not quiet:
+        say(f"{governed.left_out} files are left out, as the policy wants it", err=True)
     if report_file is not None:
         write_report(report, report_file)
     if as_json:
@@ -199,6 +215,15 @@ def sync_command(
     else:
         _print(report, quiet=quiet, verbose=verbose)
     context.exit(_exit_code(report))
+
+
+def _governed(source: Source, address: str, policy_file: Path, overlays: tuple[Path, ...]) -> GovernedSource:
+    """What the policy takes from the source."""
+    index = source.kind is SourceKind.INDEX
+    permits = index_permits(policy_file, overlays) if index else channel_permits(policy_file, overlays)
+    if permits is None:
+        raise ValueError("there is a policy file, and no policy")
+    return GovernedSource(source, address, permits, say_unanswered)
 
 
 @contextmanager

@@ -32,6 +32,11 @@ class PolicyPermits:
     now: datetime
 
     @property
+    def identity(self) -> str:
+        """The digest of the policy."""
+        return self.decider.policy.digest
+
+    @property
     def tolerant(self) -> bool:
         """Whether the policy only warns where a source does not answer."""
         return self.decider.policy.on_unreachable is Unreachable.WARN

@@ -55,6 +55,15 @@ class GovernedIndex:
                     self._owners.update((offer.filename, index) for offer in release.offers)
         return tuple(sorted(found.values(), key=lambda release: release.version))
 
+    def provider(self, project: NormalizedName) -> str | None:
+        """The source, of those that are given, that a project comes from; None where it comes from none of them.
+
+        Raises:
+            InvalidInput: an index that has a say does not answer (`CB119`).
+        """
+        providers = self._permits.providers(project, lambda place: self._ask(place, project)[1])
+        return next((name for name in providers if name in self._listed), None)
+
     def source_of(self, offer: WheelOffer) -> str | None:
         """See `Index.source_of`."""
         return self._owners[offer.filename].source_of(offer)

@@ -119,6 +119,8 @@ class Answers:
             )
         if competing or self.settings.options.layout is Layout.VENDORED:
             facets["around"] = self._around(builds)
+            if self.settings.permits is not None:
+                facets["policy"] = self.settings.permits.identity
         return facets
 
     def _choices(self, index: IndexJson) -> dict[str, str]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
-from bridge.channel.repodata import Channel, open_channel
+from bridge.channel.governed import open_channels
+from bridge.channel.permits import Permits
+from bridge.channel.repodata import Channel
 from bridge.channel.settings import PackageSettings, Settings
 from bridge.errors import BridgeError
 from bridge.formats.wheel.compression import Compression
@@ -44,6 +46,8 @@ class Wishes:
     reserved_prefix: str = RESERVED_PREFIX
     compression: Compression = Compression.BALANCED
     packages: PackageSettings = field(default_factory=PackageSettings)
+    #: what a policy says about channels, which what is converted needs packages of.
+    permits: Permits | None = None
     #: losses are refusals.
     strict: bool = False
     #: convert again what failed, though nothing changed.
@@ -122,7 +126,8 @@ def make_plan(
     tables, axes = load_tables(wishes.overlays), load_axes(wishes.overlays)
     files = tuple(source.files(memory))
     subdirs = _subdirs(files, wishes.selection)
-    others = [open_channel(location, subdirs=subdirs) for location in wishes.channels]
+    wishes = replace(wishes, channels=_channels(source, wishes))
+    others = open_channels(wishes.channels, subdirs=subdirs, permits=wishes.permits) if wishes.channels else []
     selected, notes = _selected(source, files, wishes, subdirs, others, tables, memory)
     names = _names(source, files, selected, memory)
     settings = _settings(source, wishes, selected, subdirs, names)
@@ -175,6 +180,13 @@ def _rest(
         else:
             unwanted.append(name)
     return tuple(gone), tuple(dissolved), tuple(unwanted)
+
+
+def _channels(source: Source, wishes: Wishes) -> tuple[str, ...]:
+    """Where what a channel's packages require may come from: of a policy all channels, where none are listed."""
+    if wishes.channels or wishes.permits is None or source.kind is not SourceKind.CHANNEL:
+        return wishes.channels
+    return tuple(place.locations[0].address for place in wishes.permits.places)
 
 
 def _subdirs(files: Iterable[SourceFile], selection: Selection) -> tuple[str, ...]:
@@ -243,5 +255,6 @@ def _settings(
         compression=wishes.compression,
         limits=DEFAULT_LIMITS,
         names=dict(names),
+        permits=wishes.permits,
         packages=replace(wishes.packages, options=options, projects=projects),
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from distributed import LocalCluster
 
 from bridge.errors import BridgeError
 from bridge.sync.dask_engine import Dask
+from bridge.sync.work import Done, Task, Work
 from tests.support.sync_samples import SampleChannel, run, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -35,14 +35,11 @@ def expected(channel: SampleChannel, tmp_path_factory: pytest.TempPathFactory) -
     return tree(out)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    scratch = tmp_path_factory.mktemp("dask")
     with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        dashboard_address=None,
-        local_directory=tmp_path / "dask",
-        silence_logs="ERROR",
+        n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=scratch, silence_logs="ERROR"
     ) as made:
         yield made
 
@@ -55,29 +52,29 @@ def test_a_cluster_makes_the_same_bytes(
     assert tree(tmp_path / "out") == expected
 
 
+@dataclass(frozen=True, slots=True)
+class Killing:
+    """An engine that kills a worker when the first result is there, and others are being made."""
+
+    engine: Dask
+    victim: int
+
+    def run(self, work: Work, tasks: Sequence[Task]) -> Generator[Done, None, None]:
+        for number, done in enumerate(self.engine.run(work, tasks)):
+            if number == 0:
+                os.kill(self.victim, signal.SIGKILL)
+            yield done
+
+
 def test_a_worker_that_dies_loses_nothing(
     channel: SampleChannel, expected: dict[str, str], cluster: LocalCluster, tmp_path: Path
 ) -> None:
-    first = next(iter(cluster.workers.values()))
-    killed = threading.Event()
-
-    def kill() -> None:
-        # as soon as something has been converted
-        work = tmp_path / "out" / ".conda-bridge"
-        for _ in range(2000):
-            if any(work.rglob("outputs")):
-                break
-            time.sleep(0.005)
-        os.kill(first.pid, signal.SIGKILL)
-        killed.set()
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    report = run(channel.root, tmp_path / "out", engine=Dask(2, cluster.scheduler_address))
-    thread.join()
-    assert killed.is_set()
+    pid = next(iter(cluster.workers.values())).pid
+    assert pid is not None
+    report = run(channel.root, tmp_path / "out", engine=Killing(Dask(2, cluster.scheduler_address), pid))
     assert report.summary["converted"] == 25
     assert tree(tmp_path / "out") == expected
+    assert next(iter(cluster.workers.values())).pid != pid
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(
