@@ -28,6 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (root / "internal", "acme-core", "1.0"),
         (root / "public", "acme-core", "99"),
         (root / "public", "onlypub", "1.0", "acme-core"),
+        (root / "public", "twin", "1.0"),
+        (root / "public", "twin", "2.0"),
     ):
         add_wheel(source, name, version, *needs)
         add_conda(source, name, version, *needs)
@@ -191,3 +193,12 @@ def test_a_broken_configuration_is_named(tmp_path: Path, site: Site) -> None:
     with pytest.raises(InvalidInput) as caught:
         ran(Client.UV, at, "onlypub")
     assert caught.value.subject == "pyproject.toml"
+
+
+@pytest.mark.parametrize("which", [Client.UV, Client.POETRY])
+def test_of_a_name_that_a_lock_resolves_apart_only_the_entry_for_this_machine_counts(
+    tmp_path: Path, site: Site, which: Client
+) -> None:
+    at = project(tmp_path / "p", site.address)
+    found = ran(which, at, "twin <2 ; os_name != 'none'", "twin >=2 ; os_name == 'none'")
+    assert [(one.name, one.version) for one in found.packages] == [("twin", "1.0")], found.message

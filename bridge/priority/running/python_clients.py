@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.utils import canonicalize_name
 
 from bridge.errors import Code, InvalidInput
@@ -129,12 +130,25 @@ def _locked(
     text = read_text(place.project / name, name, LARGEST_LOCK) if done.status == 0 else None
     if text is None:
         return Ran(client, ok=False, message=place.message(done))
+    document = toml_tree(text, name)
+    entries = (document.get("package") or document.get("packages")).elements()
     found = (
         RanPackage(one.name, one.version, one.urls[0] if one.urls else "", one.source, one.hashes)
-        for one in read(toml_tree(text, name))
-        if not one.local
+        for entry, one in zip(entries, read(document), strict=True)
+        if not one.local and _is_for_here(entry)
     )
     return Ran(client, ok=True, packages=_sorted(found))
+
+
+def _is_for_here(entry: Tree) -> bool:
+    """Whether an entry of a lock file for many machines is for this one: of a name that is resolved apart, one is."""
+    texts = [entry.get(key).text for key in ("marker", "markers") if entry.get(key).text]
+    several = [one.text for one in entry.get("resolution-markers").elements() if one.text]
+    try:
+        conditions = [any(Marker(text).evaluate() for text in group) for group in (texts, several) if group]
+    except (InvalidMarker, UndefinedEnvironmentName):
+        return True  # of a client that is newer than this: better one entry too many
+    return all(conditions)
 
 
 def _reported(one: Mapping[str, Any]) -> RanPackage:

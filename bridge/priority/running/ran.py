@@ -31,7 +31,7 @@ class Ran:
     client: Client
     #: whether the client found a solution.
     ok: bool
-    #: sorted by name; a lock for many platforms can have several of one name.
+    #: sorted by name; of a name that is resolved apart for several machines the entry for this one.
     packages: tuple[RanPackage, ...] = ()
     #: what the client said where it failed; without credentials and addresses' secrets.
     message: str = ""
