@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,46 @@ def check_pages(destination: Path) -> int:
                 assert hashlib.sha256(data).hexdigest() == record["sha256"], filename
                 count += 1
     return count
+
+
+def add_wheel(root: Path, name: str, version: str, *requires: str, text: str = "") -> Path:
+    """Put a sound wheel into `root/simple/name/`, and list it there and in the root page."""
+    directory = root / "simple" / name
+    directory.mkdir(parents=True, exist_ok=True)
+    stem = f"{name}-{version}"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    members = {
+        f"{name}.py": f"TEXT = {text!r}\n",
+        f"{stem}.dist-info/METADATA": metadata + "".join(f"Requires-Dist: {line}\n" for line in requires),
+        f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = [f"{member},sha256={_unpadded(content)},{len(content)}\n" for member, content in members.items()]
+    members[f"{stem}.dist-info/RECORD"] = "".join([*rows, f"{stem}.dist-info/RECORD,,\n"])
+    path = directory / f"{stem}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(zipfile.ZipInfo(member), content)
+    write_pages(root)
+    return path
+
+
+def write_pages(root: Path) -> None:
+    """List what is there."""
+    names = sorted(path.name for path in (root / "simple").iterdir() if path.is_dir())
+    for name in names:
+        files = sorted((root / "simple" / name).glob("*.whl"))
+        links = (
+            f'<a href="{file.name}#sha256={hashlib.sha256(file.read_bytes()).hexdigest()}">{file.name}</a>'
+            for file in files
+        )
+        _page(root / "simple" / name, links)
+    _page(root / "simple", (f'<a href="{name}/">{name}</a>' for name in names))
+
+
+def _page(directory: Path, links: Iterable[str]) -> None:
+    (directory / "index.html").write_text(f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>")
+
+
+def _unpadded(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
