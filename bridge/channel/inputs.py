@@ -17,6 +17,7 @@ from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
 from bridge.formats.conda.identifiers import parse_filename
 from bridge.formats.conda.redaction import redact
 from bridge.formats.conda.remote import download
+from bridge.formats.conda.transport import Address
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.limits import Limits
 from bridge.model.conda import Subdir
@@ -86,7 +87,7 @@ def expand(texts: Sequence[str], channels: Sequence[Channel], subdir: Subdir) ->
 def _expand(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[Input]:
     path = Path(text)
     if (address := _ADDRESS.match(text)) and address["scheme"].lower() in _SCHEMES:
-        yield Input(redact(text), url=address["scheme"].lower() + text[address.end("scheme") :])
+        yield _remote(redact(text), address["scheme"].lower() + text[address.end("scheme") :])
     elif _ADDRESS.search(text) and not path.exists():
         shown = _ADDRESS.sub(lambda match: redact(match[0]), text)
         message = "an input's address is of http, https or file; a MatchSpec has none, give it with --channel"
@@ -97,6 +98,14 @@ def _expand(text: str, channels: Sequence[Channel], subdir: Subdir) -> Iterator[
         yield _file(text, path)
     else:
         yield from _spec(text, channels, subdir)
+
+
+def _remote(shown: str, url: str) -> Input:
+    try:
+        Address.parse(url)
+    except InvalidInput as error:
+        return Input(shown, error=error)
+    return Input(shown, url=url)
 
 
 def _directory(text: str, path: Path) -> Iterator[Input]:

@@ -85,8 +85,9 @@ class Location:
         try:
             base = urlsplit(urljoin(here, base_url))
             same = _origin(base) == _origin(channel)
-        except ValueError as error:
-            raise _bad_base(self, subdir, "the value is not an address") from error
+        except ValueError:
+            # The text of such an error repeats a part of the address, which can be one of a password.
+            raise _bad_base(self, subdir, "the value is not an address") from None
         if channel.scheme == "file" and _is_public(base):
             return urlunsplit(base).rstrip("/") + "/"
         if not same or base.query or base.fragment:
@@ -111,14 +112,19 @@ def locate(location: str | Path) -> Location:
     """The location that a user gave: a directory, a `file://` URL or an `http(s)://` URL.
 
     Raises:
-        InvalidInput: another scheme, no host, or a directory that does not exist (`CB119`).
+        InvalidInput: no address, another scheme, no host, or a directory that does not exist (`CB119`).
     """
     if isinstance(location, Path) or not _SCHEME.match(location):
         path = Path(location)
         if not path.is_dir():
             raise InvalidInput(Code.SOURCE, "there is no such directory", subject=str(location))
         return Location(path.resolve().as_uri().rstrip("/"))
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+        _ = parts.port
+    except ValueError:
+        # as above
+        raise InvalidInput(Code.SOURCE, "not an address", subject=redact(location)) from None
     if parts.scheme == "file":
         directory = file_path(location)
         if directory is None or not directory.is_dir():

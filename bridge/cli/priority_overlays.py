@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from bridge.cli.output import json_option, print_json, say
 from bridge.cli.priority_options import policy_option, policy_path
@@ -19,6 +19,14 @@ from bridge.priority.overlay_report import OverlayReport
 from bridge.priority.policy_file import read_policy
 
 
+def _projects(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[NormalizedName]:
+    """`--name`, normalised."""
+    try:
+        return [canonicalize_name(value, validate=True) for value in values]
+    except InvalidName:
+        raise click.BadParameter("this is not the name of a project") from None
+
+
 @click.command("overlays", short_help="Make a channel per source and one index with only what the policy permits.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @policy_option
@@ -27,6 +35,7 @@ from bridge.priority.policy_file import read_policy
     "names",
     multiple=True,
     metavar="NAME",
+    callback=_projects,
     help="A project that the index is to list besides those that are claimed by name and all of small sources.",
 )
 @click.option("--subdir", "subdirs", multiple=True, metavar="S", help="Platform of the channels, besides noarch.")
@@ -49,7 +58,7 @@ def overlays_command(
     context: click.Context,
     directory: Path,
     policy_file: Path | None,
-    names: tuple[str, ...],
+    names: list[NormalizedName],
     subdirs: tuple[str, ...],
     accepted: tuple[str, ...],
     offline: bool,
@@ -75,7 +84,7 @@ def overlays_command(
         policy,
         directory,
         now=datetime.now(UTC),
-        names=[canonicalize_name(name) for name in names],
+        names=names,
         subdirs=subdirs,
         tables=load_tables(),
         offline=offline,

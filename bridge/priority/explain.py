@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.conda.redaction import redact
 from bridge.model.conda import CondaName
 from bridge.priority.decision import Availability, Decider, Decision, Outcome, Presence
 from bridge.priority.identity import Identities, Identity, IdentitySource, Name
@@ -128,7 +129,7 @@ def names_of(name: str, names: Identities) -> tuple[tuple[Ecosystem, CondaName |
         InvalidInput: CB456, the name cannot be one of a package.
     """
     if NAME.fullmatch(name) is None:
-        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=printable(name))
+        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=printable(redact(name)))
     conda, project = CondaName(name.lower()), canonicalize_name(name)
     projects, packages = names.of_conda(conda), names.of_project(project)
     return (

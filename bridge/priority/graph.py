@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.conda.redaction import redact
 from bridge.model.conda import CondaName
 from bridge.priority.audit.locks.locked import LockedPackage
 from bridge.priority.audit.locks.read import read_locks
@@ -51,7 +52,8 @@ def _named(text: str) -> Iterator[tuple[Ecosystem, str]]:
     name = rest if colon else text
     chosen = [ecosystem for ecosystem in Ecosystem if not colon or ecosystem.value == prefix]
     if not chosen or NAME.fullmatch(name) is None:
-        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=printable(text))
+        shown = printable(redact(name if chosen else text))
+        raise InvalidInput(Code.POLICY_NAME, "is not the name of a package", subject=shown)
     for ecosystem in chosen:
         yield ecosystem, name
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.identifiers import printable
+from bridge.formats.conda.redaction import redact
 from bridge.priority.toml_lines import Path
 
 _KINDS: Final = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "a table"}
@@ -147,8 +148,8 @@ class Node:
 
 
 def shown(text: str) -> str:
-    """A name for a message, quoted, cut and without control characters."""
-    return repr(printable(text, _SHOWN))
+    """A name for a message, quoted, cut, without control characters and, where it is an address, without secrets."""
+    return repr(printable(redact(text), _SHOWN))
 
 
 def _dotted(path: Path) -> str:

@@ -239,8 +239,9 @@ def _of_wheel(raw: Mapping[str, Any], fields: dict[str, Any], base: str) -> tupl
         parse_wheel_filename(str(raw.get("fn")))
         address = urljoin(base, str(raw.get("url")))
         strays = origin(address) != origin(base)
-    except (InvalidInput, ValueError) as error:
-        raise _malformed("the name, file name or address of the wheel is malformed") from error
+    except (InvalidInput, ValueError):
+        # The text of such an error can hold a part of a password.
+        raise _malformed("the name, file name or address of the wheel is malformed") from None
     if strays:
         raise InvalidInput(Code.OVERLAY_ADDRESS, "the address leaves the host of the channel")
     if redact(address) != address:

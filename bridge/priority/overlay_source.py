@@ -262,8 +262,9 @@ def followed(url: object, page: str, *, pinned: bool) -> str:
         address, _ = urldefrag(urljoin(page, url.strip()))
         parts = urlsplit(address)
         same = origin(address) == origin(page)
-    except ValueError as error:
-        raise _malformed("the address is malformed") from error
+    except ValueError:
+        # The text of such an error can hold a part of a password.
+        raise _malformed("the address is malformed") from None
     if redact(address) != address:
         message = "the address holds credentials, or a query, which may be some"
         raise InvalidInput(Code.OVERLAY_ADDRESS, message)

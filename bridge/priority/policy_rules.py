@@ -81,8 +81,9 @@ def read_names(node: Node) -> NameIdentities:
     for name, entry in node.entries().items():
         try:
             conda = parse_name(name, subject=node.filename, field=name)
-        except BridgeError as error:
-            raise entry.fail(Code.POLICY_NAME, "is not the name of a conda package (CEP 26)") from error
+        except BridgeError:
+            # It repeats the name, which may be an address in the wrong place.
+            raise entry.fail(Code.POLICY_NAME, "is not the name of a conda package (CEP 26)") from None
         other = spelled.setdefault(canonicalize_name(conda), entry)
         if other is not entry:
             raise entry.fail(Code.POLICY_NAME, f"is the name on line {other.line}, spelled in another way")

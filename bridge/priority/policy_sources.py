@@ -125,8 +125,9 @@ def _address(node: Node) -> str:
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise node.fail(Code.POLICY_URL, "is not an address") from error
+    except ValueError:
+        # The text of such an error can hold a part of a password.
+        raise node.fail(Code.POLICY_URL, "is not an address") from None
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"

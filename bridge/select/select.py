@@ -15,6 +15,7 @@ from bridge.channel.permits import Permits, Unanswered
 from bridge.channel.repodata import Channel
 from bridge.channel.universe import Universe
 from bridge.errors import Code, InvalidInput, Unsupported
+from bridge.formats.conda.redaction import redact
 from bridge.mapping.axes import Axes, load_axes
 from bridge.mapping.names import Evidence, NameMapper
 from bridge.mapping.tables import Tables, load_tables
@@ -136,7 +137,7 @@ def _second_opinion(
 def _request(project: str) -> tuple[str, Version | None]:
     match = _REQUEST.fullmatch(project)
     if match is None:
-        raise InvalidInput(Code.BAD_SPEC, "not NAME or NAME==VERSION", subject=project)
+        raise InvalidInput(Code.BAD_SPEC, "not NAME or NAME==VERSION", subject=redact(project))
     name, version = match.groups()
     return name, None if version is None else to_pep440(CondaVersion(version), subject=project).version
 
