@@ -7,7 +7,8 @@ What the commands call, for programs:
 * `select(project, channels, ...)`: which build each ecosystem takes on a machine; a `Selection`;
 * `diff(left, right, ...)`: what differs between two artifacts of any kind, and whether it matters; a `Comparison`;
 * `compile_policy(policy, out, ...)`: the configuration of every client from one priority policy, which
-  `bridge.priority.policy_file.read_policy(path)` reads; a `CompileResult`;
+  `bridge.priority.policy_file.read_policy(path)` reads; a `CompileResult`. `convert`, `inspect` and `select` obey
+  what `bridge.priority.enforcement.permits_of(policy, ecosystem, ...)` makes of it;
 * `Host`: a machine, for `select`; `bridge.select.detect.detect_host()` describes this one, and
   `bridge.select.host_file.read_host(path)` reads what `host --json` wrote.
 
