@@ -48,7 +48,7 @@ def check_name(path: Path) -> Callable[[SyncReport], bytes]:
 
 def html_report(report: SyncReport) -> bytes:
     """One page without scripts or links to anywhere."""
-    body = [f"<p>{html_text(_headline(report))}</p>"]
+    body = [f"<p>{html_text(plain(_headline(report)))}</p>"]
     for title, head, rows in _tables(report):
         body += [f"<h2>{html_text(title)}</h2>", "<table>", f"<thead>{_row('th', head)}</thead>", "<tbody>"]
         body += [_row("td", row) for row in rows]
