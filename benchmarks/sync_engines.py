@@ -84,7 +84,7 @@ def _race(title: str, source: Path, work: Path, size: int, rounds: int) -> None:
         )
     serial, processes, dask = (statistics.median(taken[name]) for name in _ENGINES)
     print(
-        f"  2 processes: {serial / processes:.2f} times as fast as 1; Dask: {dask / processes:.2f} times as long as they"
+        f"  2 processes: {serial / processes:.2f} times as fast as 1; Dask: {dask / processes:.2f} times as long as 2"
     )
     if any(tree != first for tree in trees.values()):
         sys.exit(1)

@@ -16,6 +16,7 @@ from bridge.priority.blocks import clients_with_blocks, has_blocks, put_block, t
 from bridge.priority.compilation import CompileResult, FileResult, FileState
 from bridge.priority.context import CompileContext, OverlayUrls
 from bridge.priority.policy import Policy
+from bridge.priority.python_reports import MADE
 from bridge.priority.report import Client, Compiled, CompiledFile, FileFormat, joined
 
 Compiler = Callable[[Policy, CompileContext], Compiled]
@@ -102,6 +103,7 @@ def _contents(
     owners: dict[PurePosixPath, tuple[Client, ...]] = {}
     for file in files:
         if file.standalone or not has_blocks(file.format):
+            _refuse_foreign(out, file)
             if after.setdefault(file.path, file.content) != file.content:
                 raise ValueError(f"two clients want different files of one name: {file.path}")
         else:
@@ -123,6 +125,14 @@ def _contents(
                 after[path] = content
                 owners[path] = (*owners.get(path, ()), client)
     return after, owners
+
+
+def _refuse_foreign(out: Path, file: CompiledFile) -> None:
+    """A file that is made whole replaces only what was made like it, or what is the same."""
+    there = _content(out, file.path)
+    if there and not there.startswith(MADE.encode()) and there != file.content:
+        message = "the file is not one that a policy was compiled to, and would be replaced"
+        raise InvalidInput(Code.OUTPUT_TAKEN, message, subject=str(file.path))
 
 
 def _note(policy: Policy) -> str:

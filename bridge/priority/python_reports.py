@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from bridge.errors import Code
 from bridge.priority.policy import Intent, Policy, Semantics, Source, Unreachable
@@ -47,10 +48,14 @@ class Reports:
         return tuple(self.entries)
 
 
+#: how every file begins that is made whole; such a file may be replaced.
+MADE: Final = "# made by conda-bridge from "
+
+
 def header(policy: Policy) -> str:
     """The first line of a file that is made whole."""
     name = "".join(letter if letter.isprintable() else "?" for letter in policy.filename)
-    return f"# made by conda-bridge from {name}, policy {policy.digest[:12]}; do not edit\n"
+    return f"{MADE}{name}, policy {policy.digest[:12]}; do not edit\n"
 
 
 def overlay_reports(reports: Reports, side: PythonSide) -> None:

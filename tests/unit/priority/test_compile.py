@@ -189,3 +189,17 @@ def test_every_client_has_a_compiler() -> None:
     assert bridge.compile_policy is compile_policy
     for client in CLIENTS:
         assert callable(compiler(client))
+
+
+def test_a_file_of_the_users_is_not_replaced_by_one_that_is_made_whole(tmp_path: Path) -> None:
+    mine = tmp_path / "rattler-config.toml"
+    mine.write_text('default-channels = ["mine"]\n')
+    with pytest.raises(InvalidInput) as error:
+        compiled(tmp_path, clients=(Client.RATTLER, Client.CONDA))
+    assert (error.value.code, error.value.subject) == (Code.OUTPUT_TAKEN, "rattler-config.toml")
+    assert content(tmp_path) == {"rattler-config.toml": b'default-channels = ["mine"]\n'}, "nothing is written"
+    mine.unlink()
+    compiled(tmp_path, clients=(Client.RATTLER,))
+    mine.write_text(mine.read_text() + "# edited\n")
+    compiled(tmp_path, clients=(Client.RATTLER,))
+    assert "# edited" not in mine.read_text()
