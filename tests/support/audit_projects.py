@@ -9,43 +9,36 @@ from bridge.priority.audit.audit import audit
 from bridge.priority.audit.finding import AuditReport, Finding, Rule, Severity
 from bridge.priority.catalogue import Catalogue, CataloguedFile, CataloguedProject, Listing
 from bridge.priority.policy import Ecosystem, Policy
-from bridge.priority.policy_file import parse_policy
+from tests.support.catalogues import (
+    CLAIM,
+    CONDA_INTERNAL,
+    CONDA_PUBLIC,
+    CONFUSED_INTERNAL,
+    CONFUSED_PUBLIC,
+    INTERNAL,
+    PUBLIC,
+    SOURCES,
+    Versions,
+)
+from tests.support.catalogues import sources as policy
+from tests.support.catalogues import write_files as write
 
-INTERNAL = "https://internal.example/simple"
-PUBLIC = "https://public.example/simple"
-CONDA_INTERNAL = "https://internal.example/conda"
-CONDA_PUBLIC = "https://public.example/conda"
-
-SOURCES = f"""\
-schema = "bridge-policy/1"
-order = ["internal", "public"]
-[sources.internal]
-conda = "{CONDA_INTERNAL}"
-pypi = "{INTERNAL}"
-trust = "first-party"
-[sources.public]
-conda = "{CONDA_PUBLIC}"
-pypi = "{PUBLIC}"
-trust = "public"
-"""
-CLAIM = """\
-[[claims]]
-packages = ["acme-*"]
-from = ["internal"]
-"""
-#: versions of each name; a version may have requirements after a semicolon.
-Versions = Mapping[str, Sequence[str]]
-
-#: the world in which confusion happens: the public sources have higher versions of the company's names.
-SPOOFED: Mapping[str, Versions] = {
-    "internal": {"acme-core": ["1.0"], "shared": ["1.0"], "onlyint": ["1.0;shared>=2"]},
-    "public": {"acme-core": ["99"], "shared": ["2.0"], "onlypub": ["1.0;acme-core"]},
-}
-
-
-def policy(rest: str = CLAIM) -> Policy:
-    """Two sources, `internal` above `public`, with some claims."""
-    return parse_policy(SOURCES + rest, "bridge-policy.toml")
+__all__ = [
+    "CLAIM",
+    "CONDA_INTERNAL",
+    "CONDA_PUBLIC",
+    "INTERNAL",
+    "PUBLIC",
+    "SOURCES",
+    "audited",
+    "catalogue",
+    "failing",
+    "listing",
+    "of_rule",
+    "policy",
+    "pyproject",
+    "write",
+]
 
 
 def listing(url: str, versions: Versions, ecosystem: Ecosystem = Ecosystem.PYPI, **more: object) -> Listing:
@@ -68,9 +61,9 @@ def listing(url: str, versions: Versions, ecosystem: Ecosystem = Ecosystem.PYPI,
 
 
 def catalogue(internal: Versions | None = None, public: Versions | None = None) -> Catalogue:
-    """Both sources with both faces; by default as in `SPOOFED`."""
-    first = SPOOFED["internal"] if internal is None else internal
-    second = SPOOFED["public"] if public is None else public
+    """Both sources with both faces; by default the public ones have higher versions of the company's names."""
+    first = CONFUSED_INTERNAL if internal is None else internal
+    second = CONFUSED_PUBLIC if public is None else public
     return Catalogue(
         (
             listing(CONDA_INTERNAL, first, Ecosystem.CONDA),
@@ -79,15 +72,6 @@ def catalogue(internal: Versions | None = None, public: Versions | None = None) 
             listing(PUBLIC, second),
         )
     )
-
-
-def write(project: Path, files: Mapping[str, str]) -> Path:
-    """The files of a project."""
-    for name, text in files.items():
-        path = project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return project
 
 
 def audited(
