@@ -17,7 +17,7 @@ from bridge.channel.candidate import Candidate
 from bridge.channel.grid import Axis, Grid, grid_of
 from bridge.channel.solve import required_name
 from bridge.channel.universe import Universe, exact_spec
-from bridge.errors import Unrepresentable
+from bridge.errors import Code, Unrepresentable
 from bridge.mapping.matchspec import parse_spec
 from bridge.mapping.microarchitectures import aarch64_version, includes, x86_64_level
 from bridge.model.family import Bounds, HostRequirement
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: questions to the solver about one build; real builds need one or two.
 _MOST_QUESTIONS: Final = 24
+#: platforms that stand for the systems.
+_SYSTEMS: Final = ("linux-64", "osx-64", "win-64")
 _Box = tuple[int, ...]
 
 
@@ -176,6 +178,29 @@ class HostRequirements:
                 reached[at] = value
                 waiting.update(dict.fromkeys(sorted(users[at])))
         return reached
+
+
+def stated_requirement(subdir: str, specs: Sequence[str]) -> HostRequirement:
+    """What a build needs of its host by its own requirements alone; its closure may ask for more.
+
+    Args:
+        subdir: the platform; of `noarch`, the first system that has what is required counts.
+        specs: its requirements on virtual packages.
+
+    Raises:
+        Unrepresentable: no machine has all of it (`CB307`).
+    """
+    for platform in _SYSTEMS if subdir == "noarch" else (subdir,):
+        grid = grid_of(platform, specs)
+        admitted = grid.everything
+        for text in specs:
+            if _is_plain_virtual(text):
+                admitted &= grid.accepted(text, absent=False)
+        if grid.possible(admitted):
+            box = grid.split(admitted)
+            return _requirement(grid, box, tuple(_unsaid(grid, box)))
+    message = f"no machine of {subdir} has {', '.join(specs)}"
+    raise Unrepresentable(Code.UNSOLVABLE, message, field="depends")
 
 
 def _is_plain_virtual(text: str) -> bool:

@@ -62,6 +62,16 @@ def choices_of(index: IndexJson, axes: Axes) -> Mapping[str, str]:
     return found
 
 
+def may_show_choice(name: str, axes: Axes) -> bool:
+    """Whether requirements on a package may be evidence on some axis; `choices_of` heeds no others."""
+    return any(
+        each.kind == "depends"
+        and (each.pattern == name or (_is_glob(each.pattern) and fnmatchcase(name, each.pattern)))
+        for axis in axes.choices.values()
+        for each in axis.evidence
+    )
+
+
 def properties_of(
     requirement: HostRequirement, choices: Mapping[str, str], axes: Axes, *, subject: str
 ) -> tuple[frozenset[Property], tuple[Loss, ...]]:
@@ -160,7 +170,7 @@ def _filled(template: str, match: re.Match[str]) -> str:
 def _required(evidence: Evidence, text: str) -> str | None:
     """The value that a requirement shows; None where it is not the one that the evidence is about."""
     # Parsing is the expensive part, and most requirements fail on the name.
-    if not any(character in evidence.pattern for character in "*?[") and evidence.pattern not in text:
+    if evidence.pattern not in text and not _is_glob(evidence.pattern):
         return None
     try:
         spec = parse_spec(text)
@@ -181,6 +191,11 @@ def _required(evidence: Evidence, text: str) -> str | None:
     if lower is None:
         return None
     return evidence.value.replace("{lower}", f"{lower.major}.{lower.minor}")
+
+
+@lru_cache(maxsize=1024)
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
 
 
 def _choice_label(axis: ChoiceAxis, value: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rattler import MatchSpec
 from rattler.exceptions import InvalidMatchSpecError
@@ -16,6 +17,8 @@ from bridge.model.plan import Loss
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: a canonical form without any other key than those that py-rattler gives by themselves.
+_USUAL: Final = re.compile(r'[a-z0-9._-]+(?:\[(?:version="[^"\\]*")?,?(?:build="[^"\\]*")?\])?')
 #: bracket keys that say which file or from where, and that no requirement can say.
 _QUALIFIERS = ("channel", "subdir", "namespace", "fn", "url", "md5", "sha256", "license", "license_family")
 #: addresses may hold credentials, so their values are not repeated.
@@ -86,7 +89,8 @@ def parse_spec(text: str, *, subject: str | None = None, field: str = "depends")
 @lru_cache(maxsize=65536)
 def _parse(text: str) -> CondaSpec:
     spec = MatchSpec(text, strict=False)
-    keys = dict(_bracket_items(spec.to_canonical_string()))
+    canonical = spec.to_canonical_string()
+    keys = {} if _USUAL.fullmatch(canonical) else dict(_bracket_items(canonical))
     return CondaSpec(
         name=CondaName(spec.name.normalized),
         version=spec.version or "",

@@ -79,9 +79,16 @@ class NameMapper:
         self._tables = tables
         self._evidence = Evidence() if evidence is None else evidence
         self._prefix = reserved_prefix
+        self._answers: dict[CondaName, NameAnswer] = {}
 
     def lookup(self, name: CondaName) -> NameAnswer:
         """The strongest answer; a name that nobody knows gets a reserved one, never a public project's."""
+        answer = self._answers.get(name)
+        if answer is None:
+            answer = self._answers[name] = self._looked_up(name)
+        return answer
+
+    def _looked_up(self, name: CondaName) -> NameAnswer:
         tables, evidence = self._tables, self._evidence
         if name in tables.overlay:
             kind, distribution = tables.overlay[name]

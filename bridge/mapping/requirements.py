@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
@@ -21,6 +23,8 @@ from bridge.model.plan import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,11 @@ def _simplified(specifiers: tuple[Specifier, ...]) -> SpecifierSet:
 def _requirement(
     name: str, spec: CondaSpec, specifiers: SpecifierSet, markers: Sequence[str], subject: str
 ) -> Requirement:
+    if not spec.extras and not markers and _PLAIN_NAME.fullmatch(name):
+        # Most are of this form, and to read it again would take most of the time.
+        plain = copy.copy(_named(name))
+        plain.specifier = specifiers
+        return plain
     extras = f"[{','.join(sorted(spec.extras))}]" if spec.extras else ""
     marker = f"; {_both(markers)}" if markers else ""
     try:
@@ -139,6 +148,11 @@ def _requirement(
             subject=subject,
             field="depends",
         ) from error
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> Requirement:
+    return Requirement(name)
 
 
 def _both(markers: Sequence[str]) -> str:
