@@ -71,7 +71,7 @@ class Answers:
         common = {
             "bridge": [__version__, _FORM],
             "options": self._options,
-            "files": {file.key: file.identity for file in unit.files},
+            "files": {file.key: f"{file.identity}{' absent' if file.absent else ''}" for file in unit.files},
         }
         indexes = {file.key: file.index for file in unit.files if file.index is not None}
         if indexes:

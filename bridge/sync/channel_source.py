@@ -17,7 +17,7 @@ from bridge.formats.conda.artifact import open_artifact
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.formats.conda.remote import download, open_remote
 from bridge.formats.conda.transport import Absent
-from bridge.sync.source import Facts, Memory, SourceFile, SourceKind
+from bridge.sync.source import ABSENT, Facts, Memory, SourceFile, SourceKind
 from bridge.sync.unit import depends_on_python
 from bridge.translate.to_wheel.names import own_distribution
 
@@ -83,7 +83,7 @@ class ChannelSource:
         if path is None:
             return download(file.address, directory, sha256=file.sha256)
         if not path.is_file():
-            raise Absent(Code.SOURCE, "the channel has the record, but not the file", subject=file.key)
+            raise Absent(Code.SOURCE, ABSENT, subject=file.key)
         return path
 
 
@@ -115,6 +115,7 @@ def _files(channel: Channel) -> Iterator[SourceFile]:
 
 
 def _file(record: ChannelRecord) -> SourceFile:
+    path = file_path(record.address)
     return SourceFile(
         key=f"{record.index.subdir}/{record.filename}",
         filename=record.filename,
@@ -125,6 +126,7 @@ def _file(record: ChannelRecord) -> SourceFile:
         stamp=record.md5 or "",
         published=built(record.index.timestamp),
         index=record.index,
+        absent=path is not None and not path.is_file(),
     )
 
 

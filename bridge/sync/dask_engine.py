@@ -18,7 +18,8 @@ from typing import Any, Final
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.formats.conda.identifiers import printable
 from bridge.sync.engine import batches, checked
-from bridge.sync.work import Bench, Done, Task, Work, broken
+from bridge.sync.task import Done, Task, Work
+from bridge.sync.work import Bench, broken
 
 #: batches that wait for each worker, so that none waits for the scheduler.
 _AHEAD: Final = 3

@@ -13,13 +13,15 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from bridge.channel.pool import worker_context
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.limits import MIB
 from bridge.sync.destination import NO_SPACE
-from bridge.sync.work import Bench, Done, Task, Work, broken
+from bridge.sync.task import Done, Task, Work
+
+if TYPE_CHECKING:
+    from bridge.sync.work import Bench
 
 #: tasks that a worker gets at once, and bytes of them: small packages cost less than handing them over.
 BATCH: Final = 32
@@ -52,6 +54,9 @@ class Serial:
 
     def run(self, work: Work, tasks: Sequence[Task]) -> Generator[Done]:
         """In the order of the tasks."""
+        # Imported here, and where workers start: a run that has nothing to convert need not load all that converts.
+        from bridge.sync.work import Bench
+
         with Bench(work) as bench:
             for task in tasks:
                 yield checked(bench.perform(task))
@@ -82,6 +87,8 @@ class Processes:
             tries[task.unit] += 1
             if not (yield from self._until_broken(work, deque([(task,)]), 1)):
                 return
+        from bridge.sync.work import broken
+
         message = "the process that converted it died, each time"
         yield Done(task.unit, broken(task, RuntimeError(message)), task.directory)
 
@@ -89,6 +96,8 @@ class Processes:
         self, work: Work, waiting: deque[tuple[Task, ...]], jobs: int
     ) -> Generator[Done, None, tuple[Task, ...]]:
         """Do what is waiting; returns the tasks that were being done when a worker died."""
+        from bridge.channel.pool import worker_context
+
         running: dict[Future[list[Done]], tuple[Task, ...]] = {}
         lost: list[Task] = []
         pool = ProcessPoolExecutor(
@@ -149,6 +158,8 @@ def _open(work: Work, environment: Mapping[str, str]) -> None:
     # What workers are forked from may have been started under another one.
     os.environ.clear()
     os.environ.update(environment)
+    from bridge.sync.work import Bench
+
     _bench = Bench(work)
     # Modules and tables stay to the end; no collection need look at them again.
     gc.freeze()

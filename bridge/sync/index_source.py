@@ -21,7 +21,7 @@ from bridge.priority.overlay_fetch import Answer, Question, fetch
 from bridge.priority.overlay_report import Left, Tally
 from bridge.priority.overlay_source import ACCEPT, IndexFile, read_names, read_project
 from bridge.priority.policy import Ecosystem, SourceName
-from bridge.sync.source import Facts, Memory, SourceFile, SourceKind, WheelFacts
+from bridge.sync.source import ABSENT, Facts, Memory, SourceFile, SourceKind, WheelFacts
 
 #: requests at a time.
 _REQUESTS: Final = 8
@@ -92,7 +92,7 @@ class IndexSource:
         if path is None:
             return download(file.address, directory, sha256=file.sha256, check_name=parse_wheel_filename)
         if not path.is_file():
-            raise Absent(Code.SOURCE, "the page has the file, but it is not there", subject=file.key)
+            raise Absent(Code.SOURCE, ABSENT, subject=file.key)
         return path
 
     def _project(self, name: NormalizedName) -> tuple[list[SourceFile], list[tuple[str, BridgeError]]]:

@@ -17,8 +17,8 @@ from bridge.errors import Code, InvalidInput
 from bridge.sync.destination import Destination
 from bridge.sync.ledger import Ledger, Published
 from bridge.sync.settlement import Settlement, part_of_subdir, project_of, subdir_of
+from bridge.sync.task import waiting_name
 from bridge.sync.tree import PAGES, Content, PartTree, project_tree, root_tree, subdir_tree
-from bridge.sync.work import waiting_name
 
 #: where finished files wait, in the private place of a destination.
 WAITING: Final = "waiting"

@@ -16,6 +16,8 @@ from bridge.errors import BridgeError
 from bridge.model.conda import IndexJson
 
 _WHEEL: Final = ".whl"
+#: what is said of a file that the source lists and does not have (`CB119`).
+ABSENT: Final = "the source lists the file, and does not have it"
 
 
 class SourceKind(Enum):
@@ -73,6 +75,8 @@ class SourceFile:
     index: IndexJson | None = None
     #: of a wheel.
     wheel: WheelFacts | None = None
+    #: whether the source lists it and is known not to have it.
+    absent: bool = False
 
     @property
     def is_wheel(self) -> bool:

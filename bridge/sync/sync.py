@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from bridge.errors import Code, InvalidInput, Unsupported
+from bridge.model.plan import Status
 from bridge.sync.answers import digest
 from bridge.sync.destination import Destination
 from bridge.sync.engine import Engine
@@ -19,8 +20,8 @@ from bridge.sync.publication import WAITING, publish
 from bridge.sync.report import ReportedUnit, SyncReport
 from bridge.sync.result import Item, Result
 from bridge.sync.settlement import REPLACED, part_of, parts_of, place_of, settle
-from bridge.sync.source import Source
-from bridge.sync.work import METADATA_SUFFIX, PATIENCE, Done, Task, Work, waiting_name
+from bridge.sync.source import ABSENT, Source, SourceFile
+from bridge.sync.task import METADATA_SUFFIX, PATIENCE, Done, Task, Work, waiting_name
 
 #: where tasks are done, in the private place of a destination.
 _WORK: Final = "work"
@@ -197,10 +198,8 @@ class _Run:
         directory = self._private / _WORK
         shutil.rmtree(directory, ignore_errors=True)
         tasks = [Task(name, planned.unit.files, directory) for name, planned in todo.items()]
-        work = Work(self._source, plan.settings, self._wishes.strict, patience)
-        done_tasks = engine.run(work, tasks)
-        with closing(done_tasks), self._ledger.saving():
-            for done in done_tasks:
+        with closing(self._done(tasks, plan, engine, patience)) as results, self._ledger.saving():
+            for done in results:
                 planned = todo[done.unit]
                 self._keep(planned, done, plan)
                 self._ledger.save()
@@ -212,6 +211,19 @@ class _Run:
                 )
                 on_progress(progress)
         shutil.rmtree(directory, ignore_errors=True)
+
+    def _done(
+        self, tasks: Sequence[Task], plan: SyncPlan, engine: Engine, patience: tuple[float, ...]
+    ) -> Generator[Done, None, None]:
+        """What becomes of tasks; those without any file need nobody to do them."""
+        left = []
+        for task in tasks:
+            if all(file.absent for file in task.files):
+                yield Done(task.unit, Result(tuple(_missing(file) for file in task.files)), task.directory)
+            else:
+                left.append(task)
+        if left:
+            yield from engine.run(Work(self._source, plan.settings, self._wishes.strict, patience), left)
 
     def _keep(self, planned: PlannedUnit, done: Done, plan: SyncPlan) -> None:
         """Write down what became of a unit, once its files are at hand."""
@@ -297,3 +309,8 @@ class _Run:
         for file in self._waiting.iterdir():
             if file.name.partition(".")[0] not in wanted:
                 file.unlink()
+
+
+def _missing(file: SourceFile) -> Item:
+    error = InvalidInput(Code.SOURCE, ABSENT, subject=file.key)
+    return Item(file.key, Status.INVALID, error.code.number, str(error))

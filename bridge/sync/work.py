@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,7 +26,6 @@ from bridge.channel.location import file_path
 from bridge.channel.package_record import read_package
 from bridge.channel.pool import Workplace, internal_error
 from bridge.channel.repodata import Channel
-from bridge.channel.settings import Settings
 from bridge.channel.staging import Staged, StagedPackage, failed, strictly
 from bridge.channel.variant_places import variant_places
 from bridge.channel.variants import make_families
@@ -40,46 +39,12 @@ from bridge.model.plan import Outcome, Output
 from bridge.sync.directory import EXHAUSTED
 from bridge.sync.hotfix import mended_record
 from bridge.sync.result import Item, Label, Lost, PackageListing, Product, Result, Variants, WheelListing
-from bridge.sync.source import Source, SourceFile
+from bridge.sync.source import SourceFile
+from bridge.sync.task import METADATA_SUFFIX, Done, Task, Work, waiting_name
 
-#: seconds before a source that failed is asked again, each time.
-PATIENCE: Final = (0.5, 2.0, 5.0)
 #: what may go well another time: the source failed, or changed meanwhile.
 _PASSING: Final = frozenset({Code.SOURCE, Code.HASH})
 _SCRATCH: Final = "scratch"
-METADATA_SUFFIX: Final = ".metadata"
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What all tasks of a run share."""
-
-    source: Source
-    settings: Settings
-    #: losses are refusals.
-    strict: bool = False
-    patience: tuple[float, ...] = PATIENCE
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One unit to be converted."""
-
-    unit: str
-    files: tuple[SourceFile, ...]
-    #: for its files, each under its own digest; other tasks may have it too.
-    directory: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What became of a task."""
-
-    unit: str
-    #: None where it could not be done for want of space, which concerns all tasks.
-    result: Result | None
-    #: directory with the files of the result, each called by its sha256, and METADATA of a wheel `{sha256}.metadata`.
-    outputs: Path
 
 
 class Bench:
@@ -207,7 +172,7 @@ class Bench:
             losses=tuple(Lost(loss.code.number, loss.subject, loss.detail) for loss in outcome.losses),
             products=tuple(products),
             rank=item.rank,
-            passing=outcome.code in _PASSING,
+            passing=outcome.code in _PASSING and not file.absent,
             requires=None if path is None or not file.is_wheel else _requires(path),
         )
 
@@ -243,11 +208,6 @@ def _check_source(file: SourceFile, outputs: Sequence[Output]) -> None:
         if file.sha256 is not None and output.source.sha256 != file.sha256:
             message = f"its SHA-256 is {output.source.sha256}, not {file.sha256}"
             raise InvalidInput(Code.HASH, message, subject=file.filename)
-
-
-def waiting_name(sha256: str, filename: str) -> str:
-    """What a file is called while it waits: its own digest, or for METADATA the digest of its wheel."""
-    return f"{sha256}{METADATA_SUFFIX if filename.endswith(METADATA_SUFFIX) else ''}"
 
 
 def _product(output: Output) -> Product:

@@ -13,7 +13,7 @@ from distributed import LocalCluster
 
 from bridge.errors import BridgeError
 from bridge.sync.dask_engine import Dask
-from bridge.sync.work import Done, Task, Work
+from bridge.sync.task import Done, Task, Work
 from tests.support.sync_samples import SampleChannel, run, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -25,7 +25,8 @@ from bridge.sync.directory import DirectoryDestination
 from bridge.sync.engine import Engine, Processes, Serial
 from bridge.sync.ledger import Ledger
 from bridge.sync.plan import Reason
-from bridge.sync.work import Bench, Done, Task
+from bridge.sync.task import Done, Task
+from bridge.sync.work import Bench
 from tests.support.sync_samples import SampleChannel, check_pages, listed, projects, run, tree
 
 ROOT = Path(__file__).parents[3]
