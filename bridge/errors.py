@@ -146,7 +146,7 @@ class Code(Enum):
     VARIANT_IMPOSSIBLE = ("CB340", "variant-impossible", "mend the properties; no machine satisfies them together")
     BUSY = ("CB341", "destination-busy", "wait until the other run has ended, then run again")
     NO_SPACE = ("CB342", "no-space", "make room, then run again; what was done is kept, and nothing was published")
-    OTHER_SOURCE = ("CB343", "other-source", "give the source that the destination was made from, or another destination")
+    OTHER_SOURCE = ("CB343", "other-source", "give the source that the destination was made of, or another destination")
     SOURCE_EMPTY = ("CB344", "source-empty", "check the source; with --delete, what was made of it is taken away")
     EXTRA_MISSING = ("CB345", "extra-missing", "install the bridge with the extra that the message names")
 
