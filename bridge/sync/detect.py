@@ -12,6 +12,7 @@ from bridge.channel.location import Location, locate
 from bridge.errors import Code, InvalidInput
 from bridge.formats.conda.redaction import redact
 from bridge.formats.conda.transport import Absent, Address, request
+from bridge.sync.authentication import authorized
 from bridge.sync.bucket import BucketDestination, is_bucket
 from bridge.sync.bucket_source import BucketSource, copied
 from bridge.sync.channel_source import ChannelSource
@@ -30,8 +31,9 @@ def open_source(address: str | Path, *, kind: SourceKind | None = None, subdirs:
     """The source at an address.
 
     Args:
-        address: a directory, a file, http or https address, with or without credentials, or one of object storage
-            (`s3://bucket/prefix`), which is copied to the user's cache first, as far as it changed.
+        address: a directory, a file, http or https address, with or without credentials (those that the user keeps for
+            the host are found), or one of object storage (`s3://bucket/prefix`), which is copied to the user's cache
+            first, as far as it changed.
         kind: what it is; None to look: repodata makes a channel, pages of projects an index, and a directory with
             neither is one of files.
         subdirs: of a channel, the platforms; empty for all.
@@ -43,6 +45,7 @@ def open_source(address: str | Path, *, kind: SourceKind | None = None, subdirs:
     if is_bucket(str(address)):
         copy = copied(str(address), _cache() / hashlib.sha256(str(address).encode()).hexdigest()[:32])
         return BucketSource(open_source(copy, kind=kind, subdirs=subdirs), redact(str(address)))
+    address = address if isinstance(address, Path) else authorized(address)
     found = _kind(locate(address)) if kind is None else kind
     match found:
         case SourceKind.CHANNEL:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import NormalizedName
 
@@ -17,7 +19,7 @@ from bridge.formats.wheel.archive import WheelArchive
 from bridge.formats.wheel.core_metadata import parse_core_metadata
 from bridge.formats.wheel.filename import parse_wheel_filename
 from bridge.limits import DEFAULT_LIMITS, MIB
-from bridge.priority.overlay_fetch import Answer, Question, fetch
+from bridge.priority.overlay_fetch import Answer, Question, fetch, origin
 from bridge.priority.overlay_report import Left, Tally
 from bridge.priority.overlay_source import ACCEPT, IndexFile, read_names, read_project
 from bridge.priority.policy import Ecosystem, SourceName
@@ -27,6 +29,8 @@ from bridge.sync.source import ABSENT, Facts, Memory, SourceFile, SourceKind, Wh
 _REQUESTS: Final = 8
 #: of a page; the root page of the largest index has 30 MB.
 _PAGE_SIZE: Final = 256 * MIB
+#: a token in an address.
+_TOKEN: Final = re.compile(r"/t/[^/]+(?=/)")
 #: what stands for a page in a directory.
 _PAGES: Final = ("index.json", "index.html")
 
@@ -119,7 +123,7 @@ class IndexSource:
                 message = "the page leads out of the directory of the index"
                 rejected.append((file.filename, InvalidInput(Code.SOURCE, message, subject=file.filename)))
             else:
-                found.append(_file(project.name, file))
+                found.append(_file(project.name, file, self._credited(file.url)))
         return found, rejected
 
     def _page(self, below: str) -> Answer:
@@ -132,6 +136,15 @@ class IndexSource:
                 continue
         raise Absent(Code.SOURCE, "there is no page", subject=below or self.shown)
 
+    def _credited(self, url: str) -> str:
+        """The address of a file with the index's own credentials, where it lies on the same host: pages have none."""
+        own, parts = urlsplit(self._address), urlsplit(url)
+        if self._root is not None or origin(url) != origin(self._address):
+            return url
+        token = _TOKEN.match(own.path)
+        path = parts.path if token is None or _TOKEN.match(parts.path) else f"{token[0]}{parts.path}"
+        return urlunsplit(parts._replace(netloc=own.netloc, path=path))
+
     def _leaves(self, file: IndexFile) -> bool:
         if self._root is None:
             return False
@@ -139,11 +152,11 @@ class IndexSource:
         return path is not None and not path.resolve().is_relative_to(self._root.resolve())
 
 
-def _file(project: NormalizedName, file: IndexFile) -> SourceFile:
+def _file(project: NormalizedName, file: IndexFile, address: str) -> SourceFile:
     return SourceFile(
         key=f"{project}/{file.filename}",
         filename=file.filename,
-        address=file.url,
+        address=address,
         sha256=file.sha256,
         size=file.size,
         published=file.upload_time,
