@@ -148,14 +148,8 @@ class Answers:
         return next((found for channel in self.others if (found := dist_name(channel, name))), None)
 
     def _is_python(self, name: CondaName) -> bool | None:
-        if not self.settings.channels:
-            return None
-        if name in self._by_name:
-            return any(depends_on_python(index) for index in self._by_name[name])
-        for channel in self.others:
-            if records := channel.records(name):
-                return any(depends_on_python(record.index) for record in records)
-        return None
+        offered = self._offered(name) if self.settings.channels else ()
+        return any(depends_on_python(index) for index in offered) if offered else None
 
     @cached_property
     def _by_name(self) -> Mapping[CondaName, list[IndexJson]]:
@@ -177,12 +171,26 @@ class Answers:
             for name in _required(waiting.pop()):
                 if name not in reached:
                     reached.add(name)
-                    waiting += self._by_name.get(name, [])
-        return digest({name: self._digests.get(name, "") for name in sorted(reached)})
+                    waiting += self._offered(name)
+        return digest({name: self._offered_digest(name) for name in sorted(reached)})
+
+    def _offered(self, name: CondaName) -> Sequence[IndexJson]:
+        """What there is of a name: the first channel that has it has it alone."""
+        if name in self._by_name:
+            return self._by_name[name]
+        for channel in self.others:
+            if records := channel.records(name):
+                return [record.index for record in records]
+        return ()
+
+    def _offered_digest(self, name: CondaName) -> str:
+        if name not in self._digests:
+            self._digests[name] = digest([_record(index) for index in self._offered(name)])
+        return self._digests[name]
 
     @cached_property
-    def _digests(self) -> Mapping[CondaName, str]:
-        return {name: digest([_record(index) for index in found]) for name, found in self._by_name.items()}
+    def _digests(self) -> dict[CondaName, str]:
+        return {}
 
     def _of_wheels(self, unit: Unit, wheels: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
         own = {file.wheel.project for file in unit.files if file.wheel is not None}

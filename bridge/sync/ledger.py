@@ -197,14 +197,14 @@ class Ledger:
             "INSERT OR REPLACE INTO retired VALUES (?, ?, ?)", (unit, place, msgspec.json.encode(product))
         )
 
+    def forget_retired(self, unit: str, place: str) -> None:
+        """Take a single retired file out; inside a transaction."""
+        self._database.execute("DELETE FROM retired WHERE unit = ? AND place = ?", (unit, place))
+
     def retired(self) -> list[tuple[str, Product]]:
         """Single retired files with their units, in a fixed order."""
         rows = self._database.execute("SELECT unit, product FROM retired ORDER BY unit, place")
         return [(unit, _PRODUCT.decode(product)) for unit, product in rows]
-
-    def drop_retired(self) -> None:
-        """Forget them; inside a transaction."""
-        self._database.execute("DELETE FROM retired")
 
     def disturb(self, parts: Iterable[str]) -> None:
         """Note in the journal that parts of the tree have to be published again; inside a transaction."""

@@ -286,9 +286,11 @@ class _Run:
             deleted = {*plan.gone, *plan.unwanted}
         retired: list[str] = []
         with self._ledger.transaction():
-            if self._wishes.delete:
-                self._ledger.disturb({part_of(product) for _, product in self._ledger.retired()})
-                self._ledger.drop_retired()
+            for unit, product in self._ledger.retired():
+                # What somebody took away cannot be made again: its source is gone.
+                if self._wishes.delete or not self._stock.has(product.sha256, product.filename):
+                    self._ledger.forget_retired(unit, place_of(product))
+                    self._ledger.disturb([part_of(product)])
             for name in sorted(dropped | deleted):
                 self._ledger.drop(name, parts_of(self._entries[name].result))
             for name in plan.gone:

@@ -81,6 +81,27 @@ def test_a_release_that_goes_keeps_its_variants_and_is_yanked(channel: SampleCha
     assert {name for name, file in files.items() if "yanked" not in file} == {"demo-1.0-variants.json"}
 
 
+def test_a_build_for_another_python_that_goes_is_yanked_by_itself(tmp_path: Path) -> None:
+    channel, out = SampleChannel(tmp_path / "channel"), tmp_path / "out"
+    old = channel.python("demo", "1.0", build="py311_0", index={"depends": ["python >=3.11,<3.12.0a0"]})
+    channel.python("demo", "1.0", build="py312_0", index={"depends": ["python >=3.12,<3.13.0a0"]})
+    run(channel.root, out)
+    before = listed(out, "demo")
+    assert len(before) == 2
+    channel.remove(old)
+    run(channel.root, out)
+    after = listed(out, "demo")
+    assert after.keys() == before.keys()
+    (gone,) = [name for name, file in after.items() if "yanked" in file]
+    assert "py311" in gone
+    check_pages(out)
+    # Nobody can make it again.
+    (out / "simple" / "demo" / after[gone]["url"]).unlink()
+    run(channel.root, out)
+    assert listed(out, "demo").keys() == after.keys() - {gone}
+    check_pages(out)
+
+
 def test_of_two_packages_of_one_project_the_newer_build_is_taken(tmp_path: Path) -> None:
     """Both say that they are `demo`; only the archive of a package tells that."""
     channel, out = SampleChannel(tmp_path / "channel"), tmp_path / "out"
