@@ -13,8 +13,9 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from distributed import LocalCluster
 from small_packages import generate
 
 from bridge.channel.conda_index import write_conda_index
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 
     from bridge.sync.engine import Engine
 
-#: the first one's output is what all others must equal.
-_ENGINES: Final[Mapping[str, Engine]] = {
-    "1 process": Serial(),
-    "2 processes": Processes(2),
-    "Dask, 2 workers": Dask(2),
-}
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -48,9 +42,21 @@ def main() -> None:
         work = Path(directory)
         source = arguments.source or _channel(work / "channel", arguments.packages)
         size = sum(path.stat().st_size for path in source.rglob("*") if path.name.endswith((".conda", ".tar.bz2")))
-        print(f"{source.name}: {size / 1e6:.0f} MB of packages; start of workers and publication included")
-        _race("channel -> index", source, work / "there", size, arguments.rounds)
-        _race("index -> channel", work / "there" / "first", work / "back", size, arguments.rounds)
+        print(f"{size / 1e6:.0f} MB of packages; publication is included, the start of the cluster is not")
+        with LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            local_directory=work / "dask",
+            silence_logs="ERROR",
+        ) as cluster:
+            engines = {
+                "1 process": Serial(),
+                "2 processes": Processes(2),
+                "Dask, 2 workers": Dask(2, cluster.scheduler_address),
+            }
+            _race("channel -> index", source, work / "there", engines, size, arguments.rounds)
+            _race("index -> channel", work / "there" / "first", work / "back", engines, size, arguments.rounds)
 
 
 def _channel(root: Path, count: int) -> Path:
@@ -60,14 +66,14 @@ def _channel(root: Path, count: int) -> Path:
     return root
 
 
-def _race(title: str, source: Path, work: Path, size: int, rounds: int) -> None:
-    """All engines in turn, several times; the outputs of all of them are compared."""
+def _race(title: str, source: Path, work: Path, engines: Mapping[str, Engine], size: int, rounds: int) -> None:
+    """All engines in turn, several times; what the others make must equal what the first one makes."""
     taken: dict[str, list[float]] = defaultdict(list)
     trees: dict[str, dict[str, str]] = {}
     count = 0
     for number in range(rounds):
-        for name, engine in _ENGINES.items():
-            kept = number == 0 and name == next(iter(_ENGINES))
+        for name, engine in engines.items():
+            kept = number == 0 and name == next(iter(engines))
             out = work / ("first" if kept else f"{number}-{name.partition(',')[0].replace(' ', '-')}")
             begun = time.perf_counter()
             report = sync(open_source(source), open_destination(out), Wishes(), engine)
@@ -82,7 +88,7 @@ def _race(title: str, source: Path, work: Path, size: int, rounds: int) -> None:
         print(
             f"  {name:<16} {middle:7.2f} s  {count / middle:7.0f} packages/s  {size / middle / 1e6:6.1f} MB/s  {alike}"
         )
-    serial, processes, dask = (statistics.median(taken[name]) for name in _ENGINES)
+    serial, processes, dask = (statistics.median(taken[name]) for name in engines)
     print(
         f"  2 processes: {serial / processes:.2f} times as fast as 1; Dask: {dask / processes:.2f} times as long as 2"
     )
@@ -98,5 +104,6 @@ def _tree(root: Path) -> dict[str, str]:
     }
 
 
+# the workers of a cluster are started anew, and import this module
 if __name__ == "__main__":
     main()
