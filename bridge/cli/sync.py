@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from bridge.channel.settings import PackageSettings
 from bridge.cli.options import compression_option, jobs_option, package_options, verbosity_options
@@ -272,7 +273,8 @@ def _print(report: SyncReport, *, quiet: bool, verbose: bool) -> None:
             because = f": {', '.join(unit.because)}" if unit.because else ""
             say(f"done: {unit.name} ({'' if unit.reason is None else unit.reason.value}{because})")
     console = Console()
-    table = Table(title=plain(f"{report.source} to {report.destination}"), title_justify="left")
+    # As text: a path may look like rich's markup.
+    table = Table(title=Text(plain(f"{report.source} to {report.destination}")), title_justify="left")
     for head in ("", "files", ""):
         table.add_column(head, justify="right" if head else "left")
     for status, count in report.summary.items():
@@ -284,9 +286,8 @@ def _print(report: SyncReport, *, quiet: bool, verbose: bool) -> None:
     failed, unchanged = len(report.attempted) - len(report.converted), len(report.units) - len(report.attempted)
     click.echo(
         f"{len(report.converted)} units converted, {failed} failed, {unchanged} unchanged, "
-        f"{len(report.retired)} retired, "
-        f"{len(report.deleted)} deleted; {len(report.changes.written)} files written, "
-        f"{len(report.changes.removed)} removed"
+        f"{len(report.retired)} retired, {len(report.deleted)} deleted; "
+        f"{len(report.changes.written)} files written, {len(report.changes.removed)} removed"
     )
 
 

@@ -16,7 +16,7 @@ from bridge.sync.selection import Selection
 from bridge.sync.source import SourceKind
 from tests.support.loopback_index import served
 from tests.support.overlay_sources import serving
-from tests.support.sync_samples import add_wheel, check_pages, run, tree, write_pages
+from tests.support.sync_samples import SampleChannel, add_wheel, check_pages, run, tree, write_pages
 
 
 @pytest.fixture
@@ -143,3 +143,20 @@ def test_credentials_are_neither_shown_nor_stored(index: Path, tmp_path: Path) -
     assert "secret-word" not in json.dumps(report.to_json())
     for path in (tmp_path / "out").rglob("*"):
         assert not path.is_file() or b"secret-word" not in path.read_bytes()
+
+
+def test_what_a_channel_had_mended_is_said_again_by_the_one_that_comes_of_its_index(tmp_path: Path) -> None:
+    channel = SampleChannel(tmp_path / "channel")
+    channel.noarch("demo", "1.0", "helper")
+    channel.noarch("other", "1.0", "helper")
+    channel.noarch("helper", "1.0")
+    mended = ["python >=3.8", "helper >=1,<2"]
+    channel.hotfix("noarch/demo-1.0-0.conda", depends=mended)
+    run(channel.root, tmp_path / "index")
+    report = run(tmp_path / "index", tmp_path / "out")
+    found = packages(tmp_path / "out")
+    assert found["demo 1.0"]["depends"] == mended
+    assert found["other 1.0"]["depends"] == ["python >=3.8", "helper"]
+    # The package itself is the one that its builder made.
+    (item,) = [item for item in report.items if item.losses]
+    assert (item.key.partition("/")[0], [loss.code for loss in item.losses]) == ("demo", ["CB255"])
