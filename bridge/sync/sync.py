@@ -263,8 +263,12 @@ class _Run:
         if not learned:
             return planned.facets
         for file in planned.unit.files:
-            if file.key in learned and self._ledger.recall(file.key, file.identity) is None:
-                self._ledger.remember(file.key, file.identity, {"requires": list(learned[file.key])})
+            if file.key not in learned:
+                continue
+            # What lies beside a wheel may say something else than the wheel.
+            known = self._ledger.recall(file.key, file.identity) or {}
+            if known.get("requires") != list(learned[file.key]):
+                self._ledger.remember(file.key, file.identity, {**known, "requires": list(learned[file.key])})
         return plan.answers.facets(planned.unit, learned)
 
     def _retire_rest(self, before: Entry, entry: Entry) -> None:

@@ -133,6 +133,18 @@ def test_a_project_whose_page_fails_is_not_taken_for_removed(index: Path, tmp_pa
     assert tree(tmp_path / "out") == before
 
 
+def test_metadata_beside_a_wheel_that_lies_is_believed_no_longer_than_until_the_wheel_is_read(
+    index: Path, tmp_path: Path
+) -> None:
+    (wheel,) = (index / "simple" / "alpha").glob("*.whl")
+    beside = wheel.with_name(f"{wheel.name}.metadata")
+    beside.write_text("Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\nRequires-Dist: something-else\n")
+    with serving(index) as site:
+        run(f"{site.address}/simple", tmp_path / "out")
+        assert run(f"{site.address}/simple", tmp_path / "out").attempted == ()
+    assert "something-else" not in json.dumps(packages(tmp_path / "out"))
+
+
 def test_credentials_are_neither_shown_nor_stored(index: Path, tmp_path: Path) -> None:
     with serving(index) as site:
         address = site.address.replace("http://", "http://somebody:secret-word@")
