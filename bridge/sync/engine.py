@@ -120,7 +120,8 @@ class Processes:
                     batch = running.pop(future)
                     try:
                         results = future.result()
-                    except BrokenProcessPool:
+                    except Exception:
+                        # The worker died, or was too short of memory to say what became of them.
                         lost += batch
                     else:
                         yield from map(checked, results)
