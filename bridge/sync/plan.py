@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from packaging.utils import NormalizedName
 
@@ -31,7 +31,8 @@ from bridge.sync.source import Memory, Source, SourceFile, SourceKind
 from bridge.sync.unit import Unit, units_of
 from bridge.translate.to_wheel.request import Options
 
-_NOARCH = "noarch"
+#: the platform directory of what is for all platforms (CEP 26).
+NOARCH: Final = "noarch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def make_plan(
         _planned(unit, answers.facets(unit, requires), entries.get(unit.name), wishes, missing=unit.name in lost)
         for unit in units_of(selected, names, tables)
     )
-    gone, dissolved, unwanted = _rest(units, entries, {file.key for file in files})
+    gone, dissolved, unwanted = _rest(units, entries, {file.key for file in files}, source.kind)
     return SyncPlan(units, settings, answers, gone, dissolved, unwanted, len(files), (*source.rejected(), *notes))
 
 
@@ -160,8 +161,13 @@ def _planned(
     return planned
 
 
+def subdirs_of(keys: Iterable[str]) -> frozenset[str]:
+    """The platform directories of files of a channel; one that is not listed at all was not asked for."""
+    return frozenset(key.partition("/")[0] for key in keys)
+
+
 def _rest(
-    units: Sequence[PlannedUnit], entries: Mapping[str, Entry], listed: set[str]
+    units: Sequence[PlannedUnit], entries: Mapping[str, Entry], listed: Collection[str], kind: SourceKind
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """What becomes of the units of the ledger that are not planned."""
     planned = {each.unit.name for each in units}
@@ -175,7 +181,7 @@ def _rest(
         keys = {item.key for item in entry.result.items}
         if not keys.isdisjoint(taken):
             dissolved.append(name)
-        elif keys.isdisjoint(listed):
+        elif keys.isdisjoint(listed) and (kind is not SourceKind.CHANNEL or subdirs_of(keys) <= subdirs_of(listed)):
             gone.append(name)
         else:
             unwanted.append(name)
@@ -191,7 +197,7 @@ def _channels(source: Source, wishes: Wishes) -> tuple[str, ...]:
 
 def _subdirs(files: Iterable[SourceFile], selection: Selection) -> tuple[str, ...]:
     stated = {file.index.subdir for file in files if file.index is not None}
-    return tuple(sorted({*(selection.subdirs or stated), _NOARCH}))
+    return tuple(sorted({*(selection.subdirs or stated), NOARCH}))
 
 
 def _selected(

@@ -15,12 +15,12 @@ from bridge.sync.answers import digest
 from bridge.sync.destination import Destination
 from bridge.sync.engine import Engine
 from bridge.sync.ledger import Entry, Ledger
-from bridge.sync.plan import PlannedUnit, Reason, SyncPlan, Wishes, make_plan
+from bridge.sync.plan import NOARCH, PlannedUnit, Reason, SyncPlan, Wishes, make_plan, subdirs_of
 from bridge.sync.publication import WAITING, publish
 from bridge.sync.report import ReportedUnit, SyncReport
 from bridge.sync.result import Item, Result
 from bridge.sync.settlement import REPLACED, part_of, parts_of, place_of, settle
-from bridge.sync.source import ABSENT, Source, SourceFile
+from bridge.sync.source import ABSENT, Source, SourceFile, SourceKind
 from bridge.sync.task import METADATA_SUFFIX, PATIENCE, Done, Task, Work, waiting_name
 
 #: where tasks are done, in the private place of a destination.
@@ -96,9 +96,23 @@ def _planned(
 ) -> SyncPlan:
     with ledger.transaction():
         plan = make_plan(source, wishes, entries, ledger, missing)
-    if not plan.listed and entries and not wishes.delete:
-        raise InvalidInput(Code.SOURCE_EMPTY, "the source lists nothing", subject=source.shown)
+    if not wishes.delete:
+        _check_listing(source, wishes, entries.values(), plan)
     return plan
+
+
+def _check_listing(source: Source, wishes: Wishes, entries: Iterable[Entry], plan: SyncPlan) -> None:
+    """Refuse to believe that a source, or a platform of it that was asked for, is empty all at once."""
+    keys = {item.key for entry in entries if entry.gone is None for item in entry.result.items}
+    if keys and not plan.listed:
+        raise InvalidInput(Code.SOURCE_EMPTY, "the source lists nothing", subject=source.shown)
+    asked = wishes.selection.subdirs
+    if source.kind is SourceKind.CHANNEL:
+        lost = subdirs_of(keys) - subdirs_of(file.key for file in plan.answers.files)
+        for subdir in sorted(lost):
+            if not asked or subdir in (*asked, NOARCH):
+                message = "the source lists nothing for this platform any more"
+                raise InvalidInput(Code.SOURCE_EMPTY, message, subject=source.shown, field=subdir)
 
 
 class _Stock:

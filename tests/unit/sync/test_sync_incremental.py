@@ -137,6 +137,27 @@ def test_an_empty_source_is_not_believed(channel: SampleChannel, tmp_path: Path)
     assert projects(out) == []
 
 
+def test_a_platform_that_is_missing_all_at_once_is_not_believed(channel: SampleChannel, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(channel.root, out)
+    before = tree(out)
+    (channel.root / "linux-64" / "repodata.json").unlink()
+    with pytest.raises(InvalidInput) as caught:
+        run(channel.root, out)
+    assert (caught.value.code, caught.value.field) == (Code.SOURCE_EMPTY, "linux-64")
+    assert tree(out) == before
+
+
+def test_a_platform_that_is_not_asked_for_is_left_alone(channel: SampleChannel, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(channel.root, out)
+    before = tree(out)
+    report = run(channel.root, out, selection=Selection(subdirs=("osx-64",)))
+    assert report.retired == ()
+    assert projects(out) == ["alpha", "beta", "delta", "gamma"]
+    assert {path for path in before if "alpha" in path} <= tree(out).keys()
+
+
 def test_what_is_not_wanted_any_longer_stays_until_it_is_to_be_deleted(channel: SampleChannel, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(channel.root, out)
