@@ -63,9 +63,9 @@ def choices_of(index: IndexJson, axes: Axes) -> Mapping[str, str]:
 
 
 def may_show_choice(name: str, axes: Axes) -> bool:
-    """Whether requirements on a package may be evidence on some axis; `choices_of` heeds no others."""
+    """Whether being a package, or requiring it, may be evidence on some axis; `choices_of` heeds no other names."""
     return any(
-        each.kind == "depends"
+        each.kind in ("depends", "name")
         and (each.pattern == name or (_is_glob(each.pattern) and fnmatchcase(name, each.pattern)))
         for axis in axes.choices.values()
         for each in axis.evidence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -133,8 +132,8 @@ def _requirement(
     name: str, spec: CondaSpec, specifiers: SpecifierSet, markers: Sequence[str], subject: str
 ) -> Requirement:
     if not spec.extras and not markers and _PLAIN_NAME.fullmatch(name):
-        # Most are of this form, and to read it again would take most of the time.
-        plain = copy.copy(_named(name))
+        # Most are of this form, and specifiers need not be read again.
+        plain = Requirement(name)
         plain.specifier = specifiers
         return plain
     extras = f"[{','.join(sorted(spec.extras))}]" if spec.extras else ""
@@ -148,11 +147,6 @@ def _requirement(
             subject=subject,
             field="depends",
         ) from error
-
-
-@lru_cache(maxsize=4096)
-def _named(name: str) -> Requirement:
-    return Requirement(name)
 
 
 def _both(markers: Sequence[str]) -> str:
