@@ -40,7 +40,7 @@ class PlannedFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, ren
     url: str
     version: str = msgspec.field(name="_version")
     #: PEP 691 wants the key; empty, because nobody knows them yet.
-    hashes: Mapping[str, str] = msgspec.field(default_factory=dict)
+    hashes: Mapping[str, str]
     requires_python: str | None = None
     origin: Origin | None = msgspec.field(default=None, name="_origin")
 

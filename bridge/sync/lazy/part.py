@@ -27,6 +27,7 @@ from bridge.sync.lazy.shelf import DocumentShelf, ShardShelf, Shelf
 #: directories of a planned index.
 PAGES: Final = "pages"
 VARIANTS: Final = "variants"
+_UNKNOWN: Final[Mapping[str, str]] = {}
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -206,7 +207,7 @@ class Part:
             if release.variants is not None:
                 filename = f"{project.replace('-', '_')}-{version}{VARIANTS_SUFFIX}"
                 variants[filename] = release.variants
-                files.append(PlannedFile(filename, _url(project, filename), version))
+                files.append(PlannedFile(filename, _url(project, filename), version, _UNKNOWN))
             tally.records["wheel"] += len(builds[version]) - len(release.left_out)
             tally.files += len(release.files)
             if release.variants is not None:
@@ -236,6 +237,7 @@ def _files(project: str, version: str, release: Release) -> Iterator[PlannedFile
             listed.filename,
             _url(project, listed.filename),
             version,
+            _UNKNOWN,
             requires_python=listed.requires_python,
             origin=_origin(listed),
         )
