@@ -126,9 +126,9 @@ class Part:
         with without_collection():
             stamps: defaultdict[str, list[str]] = defaultdict(list)
             for shelf in self._shelves:
-                for name, stamp in shelf.stamps.items():
+                for name in shelf.names:
                     if self._share.has(name):
-                        stamps[name].append(f"{shelf.subdir}:{stamp}")
+                        stamps[name].append(f"{shelf.subdir}:{shelf.stamp(name)}")
             for name, each in stamps.items():
                 stamp = ",".join(each)
                 last = before.get(name)
@@ -271,12 +271,12 @@ def variants_path(directory: Path, project: str) -> Path:
 
 def _write(directory: Path, page: PlannedPage, variants: Mapping[str, bytes], *, anew: bool) -> None:
     """The documents of a project; where others may be reading, variants before the page that lists them."""
+    path = page_path(directory, page.name)
     place = variants_path(directory, page.name)
     if variants:
         place.mkdir(exist_ok=not anew)
     for name, content in variants.items():
-        _create(place / name, content) if anew else replace_file(place / name, content)
-    path = page_path(directory, page.name)
+        replace_file(place / name, content)
     if anew:
         _create(path, write_page(page))
         return

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from bridge.channel.files import replace_file
 from bridge.channel.location import Location, locate
-from bridge.channel.pool import worker_context
+from bridge.channel.pool import prepare, worker_context
 from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.formats.conda.identifiers import parse_subdir
 from bridge.mapping.axes import load_axes
@@ -87,6 +87,8 @@ def plan_index(
     if before is None and directory.exists() and any(directory.iterdir()):
         raise Unsupported(Code.OUTPUT_TAKEN, "not empty, and no planned index", subject=str(directory))
     share = Share((), tuple(overlays), reserved_prefix)
+    if jobs > 1:
+        prepare()
     try:
         with tempfile.TemporaryDirectory(prefix="conda-bridge-") as scratch:
             repodata = find_repodata(location, wanted)
@@ -125,7 +127,7 @@ def _places(repodata: Repodata, before: Manifest | None, scratch: Path) -> tuple
     if before is None or sharded is None:
         return repodata.whole(scratch)
     stamps = {
-        f"{shelf.subdir}:{stamp} {name}" for shelf in repodata.shards.values() for name, stamp in shelf.stamps.items()
+        f"{shelf.subdir}:{shelf.stamp(name)} {name}" for shelf in repodata.shards.values() for name in shelf.names
     }
     known = {f"{stamp} {name}" for name, each in before.names.items() for stamp in each.stamp.split(",")}
     return sharded if len(stamps - known) * _FEW <= len(stamps) else repodata.whole(scratch)

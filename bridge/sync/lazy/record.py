@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Final
 
@@ -17,12 +16,11 @@ from bridge.model.conda import CondaName, CondaVersion, IndexJson, Noarch, Subdi
 LATER_SECTIONS: Final = {"tar.bz2": ".tar.bz2", "conda": ".conda"}
 #: 31 December 9999 in seconds: a smaller timestamp was written in seconds.
 _LAST_SECOND: Final = 253_402_300_799
-_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_HEXADECIMAL: Final = "0123456789abcdef"
+_HEXADECIMAL_LENGTH: Final = 64
 #: versions and builds that surely obey CEP 26; of others it takes a closer look. The name was looked at before.
 _PLAIN: Final = re.compile(r"-[0-9](?:[0-9a-z]|[.](?=[0-9a-z])){0,60}-[a-zA-Z0-9_]{1,64}")
 _INTERPRETERS: Final = frozenset({"python", "python_abi"})
-#: what the name of an interpreter looks like in a record; an escape may hide it.
-_PYTHON: Final = re.compile(rb"python|\\u")
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -121,7 +119,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     def needs_python(self) -> bool:
         """Whether the record is of a package for Python, by what it requires; False where it cannot be read."""
-        if _PYTHON.search(memoryview(self.raw)) is None:
+        data = bytes(self.raw)
+        # an escape may hide the name
+        if b"python" not in data and b"\\u" not in data:
             return False
         try:
             needs = (_NEEDS_OF_PACK if self.packed else _NEEDS_OF_JSON).decode(self.raw)
@@ -161,9 +161,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 def _is_digest(value: object) -> bool:
-    if isinstance(value, bytes):
-        return len(value) == hashlib.sha256().digest_size
-    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+    if isinstance(value, str):
+        return len(value) == _HEXADECIMAL_LENGTH and not value.strip(_HEXADECIMAL)
+    return isinstance(value, bytes) and len(value) == _HEXADECIMAL_LENGTH // 2
 
 
 def name_of(filename: str) -> str:

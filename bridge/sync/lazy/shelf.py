@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -47,8 +47,11 @@ class Shelf(Protocol):
         """Paths below the channel."""
 
     @property
-    def stamps(self) -> Mapping[str, str]:
-        """Package name -> what changes when a record of that name does."""
+    def names(self) -> Collection[str]:
+        """Of packages, each with at least one record."""
+
+    def stamp(self, name: str) -> str:
+        """What changes when a record of the name does."""
 
     def entries(self, name: str) -> Sequence[Entry]:
         """The records of a name, sorted by file name; empty where there are none.
@@ -106,11 +109,18 @@ class DocumentShelf:
                         self.rejected.append(f"{subdir}/{printable(key)}")
                         continue
                     entries = self._by_name[stated] = []
-                entries.append(Entry(subdir, f"{key}{extension}", raw))
-        known = digests or {}
-        self.stamps: Mapping[str, str] = {
-            name: stamp_of(known[name]) if name in known else _stamp(entries) for name, entries in self._by_name.items()
-        }
+                entries.append(Entry(subdir, f"{key}{extension}" if extension else key, raw))
+        self._digests = digests or {}
+
+    @property
+    def names(self) -> Collection[str]:
+        """In the order of the document."""
+        return self._by_name.keys()
+
+    def stamp(self, name: str) -> str:
+        """Of the shard, or of the bytes of the records."""
+        digest = self._digests.get(name)
+        return _stamp(self._by_name[name]) if digest is None else stamp_of(digest)
 
     def entries(self, name: str) -> Sequence[Entry]:
         """Reads nothing."""
@@ -178,9 +188,13 @@ class ShardShelf:
         return [f"{self.subdir}/{printable(name)}" for name in self.digests if not name_of(f"{name}-0-0")]
 
     @property
-    def stamps(self) -> Mapping[str, str]:
-        """The digests."""
-        return {name: stamp_of(digest) for name, digest in self.digests.items() if name_of(f"{name}-0-0")}
+    def names(self) -> Collection[str]:
+        """Those that are sound."""
+        return [name for name in self.digests if name_of(f"{name}-0-0")]
+
+    def stamp(self, name: str) -> str:
+        """Of the digest."""
+        return stamp_of(self.digests[name])
 
     def entries(self, name: str) -> Sequence[Entry]:
         """Fetches one shard."""
