@@ -13,6 +13,7 @@ from packaging.version import Version
 from bridge.channel.effective import stated_requirement
 from bridge.errors import BridgeError, Code
 from bridge.formats.wheel.variant_json import write_variant_json
+from bridge.limits import DEFAULT_LIMITS
 from bridge.mapping.axes import Axes
 from bridge.model.family import Build, HostRequirement
 from bridge.sync.lazy.forecast import Forecast, Forecaster
@@ -82,7 +83,14 @@ class Releases:
             version: in PEP 440's form.
             builds: all of the release, none twice.
         """
-        stem = f"{project.replace('-', '_')}-{version}"
+        found = self._release(f"{project.replace('-', '_')}-{version}", builds)
+        for file in [each for each in found.files if len(each.filename) > DEFAULT_LIMITS.name_length]:
+            # A conversion refuses them, as no file system has room for the name.
+            found.files.remove(file)
+            found.left_out[file.forecast.source] = Code.LIMIT
+        return found
+
+    def _release(self, stem: str, builds: Sequence[Forecast]) -> Release:
         if len(builds) == 1:
             return Release([self._plain(builds[0], stem)], {})
         left_out: dict[str, Code] = {}

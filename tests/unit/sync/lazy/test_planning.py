@@ -137,6 +137,15 @@ def test_every_record_is_accounted_for(tmp_path: Path) -> None:
     }
 
 
+def test_a_name_that_no_file_system_has_room_for_is_left_out(tmp_path: Path) -> None:
+    name, version = "n" * 64, "0." + "1" * 60
+    channel = Records(tmp_path / "channel", record("one"))
+    _, long = record(name, version, subdir="noarch", noarch="python", depends=["python", "__unix"])
+    document = {"packages.conda": {f"{name}-{version}-0.conda": long}}
+    (tmp_path / "channel/noarch/repodata.json").write_text(json.dumps(document))
+    assert channel.plan(tmp_path / "planned").records == {"CB109": 1, "wheel": 1}
+
+
 def test_of_builds_that_differ_in_nothing_the_newest_is_listed(tmp_path: Path) -> None:
     channel = Records(
         tmp_path / "channel",
