@@ -18,12 +18,12 @@ import msgspec
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import canonicalize_name
 
 from bridge.errors import BridgeError, Code
 from bridge.mapping.axes import Axes, choices_of, may_show_choice
 from bridge.mapping.matchspec import parse_spec
-from bridge.mapping.names import DependencyKind, Evidence, NameAnswer, NameMapper, NameSource
+from bridge.mapping.names import DependencyKind, Evidence, NameMapper, NameSource
 from bridge.mapping.platforms import platform_tags
 from bridge.mapping.python import python_support, python_tags
 from bridge.mapping.requirements import merge_requirements, to_requirement
@@ -77,6 +77,39 @@ class Forecast(msgspec.Struct, frozen=True, gc=False):
     virtual: tuple[str, ...]
 
 
+class Projects:
+    """Which project the packages of each name will be.
+
+    Args:
+        tables: of names and kinds.
+        python: package name -> whether some record of it is for Python.
+        reserved_prefix: of wheels made of packages that are no Python projects.
+    """
+
+    def __init__(self, tables: Tables, python: Mapping[str, bool], reserved_prefix: str) -> None:
+        self._mapper = _mapper(tables, python, reserved_prefix)
+
+    def refusal(self, name: str) -> Code | None:
+        """Why no package of a name becomes a wheel; None where nothing is known against it."""
+        if name == _PYTHON:
+            return Code.INTERPRETER
+        kind = self._mapper.lookup(CondaName(name)).kind
+        marker = kind in (DependencyKind.MUTEX, DependencyKind.INTERPRETER, DependencyKind.VIRTUAL)
+        return Code.MARKER_PACKAGE if marker else None
+
+    def project(self, name: str) -> str:
+        """Normalised; empty where its packages become no wheels."""
+        if self.refusal(name) is not None:
+            return ""
+        known = CondaName(name)
+        return canonicalize_name(self._mapper.lookup(known).distribution or self._mapper.native_distribution(known))
+
+
+def _mapper(tables: Tables, python: Mapping[str, bool], reserved_prefix: str) -> NameMapper:
+    evidence = Evidence(channel={CondaName(name): found for name, found in python.items()})
+    return NameMapper(tables, evidence, reserved_prefix)
+
+
 class Forecaster:
     """Answers for the records of one channel, and remembers what they have in common.
 
@@ -88,12 +121,10 @@ class Forecaster:
     """
 
     def __init__(self, tables: Tables, axes: Axes, python: Mapping[str, bool], reserved_prefix: str) -> None:
-        self._tables = tables
         self._axes = axes
-        evidence = Evidence(channel={CondaName(name): found for name, found in python.items()})
         #: packages that were required and that nobody knows.
         self.missing: set[str] = set()
-        self._mapper = NameMapper(tables, evidence, reserved_prefix)
+        self._mapper = _mapper(tables, python, reserved_prefix)
         self._versions: dict[str, str] = {}
         self._places: dict[str, str] = {}
         self._needs: dict[str, _Need] = {}
@@ -103,19 +134,6 @@ class Forecaster:
         self._merged: dict[tuple[str, str], str] = {}
         self._shows: dict[CondaName, bool] = {}
         self._choices: dict[object, Mapping[str, str]] = {}
-
-    def refusal(self, name: str) -> Code | None:
-        """Why no package of a name becomes a wheel; None where nothing is known against it."""
-        kind = self._answer(name).kind
-        if name == _PYTHON:
-            return Code.INTERPRETER
-        marker = kind in (DependencyKind.MUTEX, DependencyKind.INTERPRETER, DependencyKind.VIRTUAL)
-        return Code.MARKER_PACKAGE if marker else None
-
-    def project(self, name: str) -> NormalizedName:
-        """Which project the packages of a name will be."""
-        distribution = self._answer(name).distribution or self._mapper.native_distribution(CondaName(name))
-        return canonicalize_name(distribution)
 
     def forecast(self, entry: Entry) -> Forecast:
         """What becomes of a record.
@@ -143,7 +161,7 @@ class Forecaster:
         requires = list(merged.values())
         for group in sorted(record.extra_depends):
             requires.extend(self._extra(group, record.extra_depends[group]))
-        for_python = self._answer(record.name).kind is DependencyKind.PYTHON and bool(
+        for_python = self._mapper.lookup(CondaName(record.name)).kind is DependencyKind.PYTHON and bool(
             interpreter or record.noarch == "python"
         )
         machines = tuple(virtual)
@@ -160,7 +178,7 @@ class Forecaster:
         """Where a build stands on the axes that no virtual package states."""
         record = forecast.record
         needs = self._needs
-        showing = tuple(text for text in record.depends if (need := needs.get(text)) is not None and need.shows)
+        showing = tuple([text for text in record.depends if needs[text].shows])
         build = _HASH.sub(_SOME_HASH, record.build)
         name = record.name if self._shown(CondaName(record.name)) else ""
         key = (name, build, showing, record.flags)
@@ -168,9 +186,6 @@ class Forecaster:
         if found is None:
             found = self._choices[key] = choices_of(record.index(build=build, depends=showing), self._axes)
         return found
-
-    def _answer(self, name: str) -> NameAnswer:
-        return self._mapper.lookup(CondaName(name))
 
     def _version(self, text: str) -> str:
         found = self._versions.get(text)

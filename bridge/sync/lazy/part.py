@@ -18,7 +18,7 @@ from bridge.channel.listing import VARIANTS_SUFFIX
 from bridge.errors import BridgeError, Code
 from bridge.mapping.axes import load_axes
 from bridge.mapping.tables import load_tables
-from bridge.sync.lazy.forecast import Forecast, Forecaster
+from bridge.sync.lazy.forecast import Forecast, Forecaster, Projects
 from bridge.sync.lazy.manifest import Name
 from bridge.sync.lazy.page import FILES, Meta, Origin, PlannedFile, PlannedPage, write_page
 from bridge.sync.lazy.release import Listed, Release, Releases
@@ -87,8 +87,6 @@ class Tally:
     #: pages that were written, and projects that have no file.
     written: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
-    #: package name -> its project; empty where its packages become no wheels.
-    projects: dict[str, str] = field(default_factory=dict)
     #: records by what becomes of them: `wheel`, or the number of a code.
     records: Counter[str] = field(default_factory=Counter)
     #: wheels and variant wheels that are listed, and releases with variants.
@@ -123,6 +121,7 @@ class Part:
             before: as of the last run.
         """
         found: dict[str, Name] = {}
+        fresh: dict[str, tuple[str, bool]] = {}
         with without_collection():
             stamps: defaultdict[str, list[str]] = defaultdict(list)
             for shelf in self._shelves:
@@ -136,7 +135,11 @@ class Part:
                     found[name] = last
                     continue
                 entries = (entry for shelf in self._shelves for entry in shelf.entries(name))
-                found[name] = Name(stamp, any(entry.needs_python() for entry in entries))
+                fresh[name] = stamp, any(entry.needs_python() for entry in entries)
+            python = {name: flag for name, (_, flag) in fresh.items()}
+            projects = Projects(self._tables, python, self._share.reserved_prefix)
+            for name, (stamp, flag) in fresh.items():
+                found[name] = Name(stamp, flag, projects.project(name))
         return found
 
     def write(self, names: Mapping[str, Name], wanted: frozenset[str] | None, directory: Path, *, anew: bool) -> Tally:
@@ -153,7 +156,7 @@ class Part:
             python = {name: each.python for name, each in names.items()}
             forecaster = Forecaster(self._tables, self._axes, python, self._share.reserved_prefix)
             releases = Releases(forecaster, self._axes)
-            for project, members in self._projects(forecaster, names, wanted, tally):
+            for project, members in self._projects(names, wanted, tally):
                 page, variants = self._page(project, members, forecaster, releases, tally)
                 if page.files:
                     _write(directory, page, variants, anew=anew)
@@ -166,19 +169,18 @@ class Part:
         return tally
 
     def _projects(
-        self, forecaster: Forecaster, names: Mapping[str, Name], wanted: frozenset[str] | None, tally: Tally
+        self, names: Mapping[str, Name], wanted: frozenset[str] | None, tally: Tally
     ) -> Iterator[tuple[str, list[str]]]:
         """Its projects that are to be planned, each with all names of it."""
+        refusals = Projects(self._tables, {}, self._share.reserved_prefix)
         by_project: defaultdict[str, list[str]] = defaultdict(list)
-        for name in names:
-            code = forecaster.refusal(name)
-            project = "" if code is not None else forecaster.project(name)
-            if self._share.has(project or name):
-                tally.projects[name] = project
-                if project:
-                    by_project[project].append(name)
-                elif code is not None and (wanted is None or name in wanted):
-                    tally.records[code.number] += sum(len(shelf.entries(name)) for shelf in self._shelves)
+        for name, each in names.items():
+            if not self._share.has(each.project or name):
+                continue
+            if each.project:
+                by_project[each.project].append(name)
+            elif (wanted is None or name in wanted) and (code := refusals.refusal(name)) is not None:
+                tally.records[code.number] += sum(len(shelf.entries(name)) for shelf in self._shelves)
         for project in sorted(by_project):
             if wanted is None or not wanted.isdisjoint(by_project[project]):
                 yield project, sorted(by_project[project])
@@ -271,16 +273,16 @@ def variants_path(directory: Path, project: str) -> Path:
 
 def _write(directory: Path, page: PlannedPage, variants: Mapping[str, bytes], *, anew: bool) -> None:
     """The documents of a project; where others may be reading, variants before the page that lists them."""
-    path = page_path(directory, page.name)
-    place = variants_path(directory, page.name)
     if variants:
+        place = variants_path(directory, page.name)
         place.mkdir(exist_ok=not anew)
-    for name, content in variants.items():
-        replace_file(place / name, content)
+        for name, content in variants.items():
+            replace_file(place / name, content)
     if anew:
-        _create(path, write_page(page))
+        _create(page_path(directory, page.name), write_page(page))
         return
-    replace_file(path, write_page(page))
+    replace_file(page_path(directory, page.name), write_page(page))
+    place = variants_path(directory, page.name)
     for old in place.iterdir() if place.is_dir() else ():
         if old.name not in variants:
             old.unlink()

@@ -182,7 +182,7 @@ def _update(
 ) -> PlanReport:
     """Page by page, the manifest last: a run that ends early is done again by the next one."""
     tally = _joined(workers.write(names, wanted, directory, anew=False))
-    alive = {project for project in tally.projects.values() if project}
+    alive = {each.project for each in names.values()}
     projects = tuple(sorted((({*before.projects} & alive) - {*tally.empty}) | {*tally.written}))
     removed = sorted({*before.projects} - {*projects})
     replace_file(directory / ROOT, root_page(projects))
@@ -203,7 +203,7 @@ def _completed(
         subdirs=ground.subdirs,
         mapping=ground.mapping,
         reserved_prefix=ground.reserved_prefix,
-        names={name: Name(each.stamp, each.python, tally.projects[name]) for name, each in names.items()},
+        names=names,
         projects=projects,
         missing=tuple(sorted({*tally.missing, *missing})),
     )
@@ -251,7 +251,6 @@ def _joined(tallies: Sequence[Tally]) -> Tally:
     for tally in tallies:
         whole.written += tally.written
         whole.empty += tally.empty
-        whole.projects.update(tally.projects)
         whole.records = Counter(whole.records) + tally.records
         whole.files += tally.files
         whole.variant_files += tally.variant_files
