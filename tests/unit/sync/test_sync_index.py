@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,8 @@ def test_credentials_are_neither_shown_nor_stored(index: Path, tmp_path: Path) -
     with serving(index) as site:
         address = site.address.replace("http://", "http://somebody:secret-word@")
         source = IndexSource(f"{address}/simple")
-        assert "secret-word" not in f"{source.shown} {list(source.files(Ledger(None)))!r}"
+        with closing(Ledger(None)) as ledger:
+            assert "secret-word" not in f"{source.shown} {list(source.files(ledger))!r}"
         report = run(f"{address}/simple", tmp_path / "out")
     assert report.summary["converted"] == 4
     assert "secret-word" not in json.dumps(report.to_json())
