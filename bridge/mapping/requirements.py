@@ -115,12 +115,13 @@ def merge_requirements(requirements: Iterable[Requirement]) -> list[Requirement]
 
 def simplify(specifiers: Sequence[Specifier]) -> SpecifierSet:
     """The same versions with no specifier that the others imply."""
-    return _simplified(tuple(specifiers))
+    return _simplified(tuple(map(str, specifiers)))
 
 
 @lru_cache(maxsize=4096)
-def _simplified(specifiers: tuple[Specifier, ...]) -> SpecifierSet:
-    kept = list(dict.fromkeys(specifiers))
+def _simplified(texts: tuple[str, ...]) -> SpecifierSet:
+    # By text: `<3.11` and `<3.11.0` are equal, and what was asked before must not decide how the answer is spelled.
+    kept = list(dict.fromkeys(map(Specifier, texts)))
     for one in list(kept):
         others = [other for other in kept if other is not one]
         if SpecifierSet(others).to_range().is_subset(SpecifierSet([one]).to_range()):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.specifiers import Specifier
 
 from bridge.errors import Code, InvalidInput, Unrepresentable
 from bridge.mapping.conditions import to_marker
 from bridge.mapping.names import DependencyKind, Evidence, NameMapper
-from bridge.mapping.requirements import RequirementAnswer, merge_requirements, to_requirement
+from bridge.mapping.requirements import RequirementAnswer, merge_requirements, simplify, to_requirement
 from bridge.mapping.tables import load_tables
 from bridge.model.conda import CondaName
 
@@ -180,3 +181,8 @@ def test_conditions_become_markers_that_hold_at_least_as_often(condition: str, m
     assert (answer.marker, answer.exact) == (marker, exact)
     if marker is not None:
         Marker(marker).evaluate()
+
+
+def test_how_a_version_is_spelled_does_not_depend_on_what_was_asked_before() -> None:
+    for upper in ("<3.11", "<3.11.0", "<3.11"):
+        assert str(simplify([Specifier(">=3.10"), Specifier(upper)])) == f"{upper},>=3.10"
