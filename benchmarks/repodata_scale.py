@@ -197,7 +197,7 @@ def measure(channel: Path, records: int, rounds: int, scratch: Path) -> Measured
     parsing: list[float] = []
     planning: dict[int, list[float]] = {1: [], 2: []}
     working: dict[int, list[float]] = {1: [], 2: []}
-    memory: dict[int, float] = {1: 0.0, 2: 0.0}
+    memory: dict[int, float] = {}
     result: list[int] = []
     program = scratch / "plan.py"
     program.write_text(PLAN)
@@ -205,13 +205,18 @@ def measure(channel: Path, records: int, rounds: int, scratch: Path) -> Measured
         for jobs in planning:
             parsing.append(float(_run([sys.executable, "-c", PARSE, *files])[0]))
             out = scratch / f"planned-{jobs}"
-            printed, most, busy = _run([sys.executable, str(program), str(channel), str(out), str(jobs)])
+            printed, _, busy = _run([sys.executable, str(program), str(channel), str(out), str(jobs)])
             seconds, *numbers = printed.split()
             planning[jobs].append(float(seconds))
             working[jobs].append(busy)
-            memory[jobs] = max(memory[jobs], most)
             result = [int(number) for number in numbers]
             shutil.rmtree(out)
+    for jobs in planning:
+        # By itself: whoever looks at the memory of a process holds it up.
+        out = scratch / f"planned-{jobs}"
+        command = [sys.executable, str(program), str(channel), str(out), str(jobs)]
+        _, memory[jobs], _ = _run(command, look=True)
+        shutil.rmtree(out)
     size = sum(Path(file).stat().st_size for file in files)
     return Measured(records, size, statistics.median(parsing), _medians(planning), _medians(working), memory, result)
 
@@ -220,14 +225,14 @@ def _medians(seconds: Mapping[int, Sequence[float]]) -> dict[int, float]:
     return {jobs: statistics.median(each) for jobs, each in seconds.items()}
 
 
-def _run(command: Sequence[str]) -> tuple[str, float, float]:
+def _run(command: Sequence[str], *, look: bool = False) -> tuple[str, float, float]:
     """What a program prints, the most memory that it and its children have at a time, and their processor seconds."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     most = 0.0
     busy: dict[int, float] = {}
     while process.poll() is None:
         family = _family(process.pid)
-        most = max(most, sum(map(_memory, family)))
+        most = max(most, sum(map(_memory, family))) if look else most
         busy.update((pid, seconds) for pid in family if (seconds := _busy(pid)))
         time.sleep(0.05)
     if process.returncode:

@@ -54,7 +54,7 @@ class Shelf(Protocol):
         """What changes when a record of the name does."""
 
     def entries(self, name: str) -> Sequence[Entry]:
-        """The records of a name, sorted by file name; empty where there are none.
+        """The records of a name, in any order; empty where there are none.
 
         Raises:
             InvalidInput: they cannot be read (`CB119`, `CB101`, `CB111`), or are other bytes than announced (`CB118`).
@@ -124,7 +124,7 @@ class DocumentShelf:
 
     def entries(self, name: str) -> Sequence[Entry]:
         """Reads nothing."""
-        return sorted(self._by_name.get(name, ()), key=lambda entry: entry.filename)
+        return self._by_name.get(name, ())
 
 
 def _read(path: Path, subject: str) -> _Document:
@@ -217,7 +217,7 @@ class ShardShelf:
             for records, extension in sections
             for key, raw in records.items()
         ]
-        return sorted((each for each in found if name_of(each.filename) == name), key=lambda entry: entry.filename)
+        return [each for each in found if name_of(each.filename) == name]
 
 
 def shard_shelf(data: bytes, location: Location, subdir: str) -> ShardShelf:
