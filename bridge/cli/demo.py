@@ -80,6 +80,7 @@ def demo_command(keep: Path | None, as_json: bool) -> None:
         _show(keep.resolve(), as_json=as_json)
         return
     with tempfile.TemporaryDirectory(prefix="conda-bridge-demo-", ignore_cleanup_errors=True) as directory:
+        click.echo(f"working in {directory}, which is taken away in the end; --keep DIR leaves everything", err=True)
         _show(Path(directory), as_json=as_json)
 
 
