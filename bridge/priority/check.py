@@ -21,10 +21,10 @@ from bridge.priority.catalogue import Catalogue
 from bridge.priority.checked import Answer, CheckedName, CheckReport, Standing
 from bridge.priority.configs.config import ClientConfig, ConfiguredRequirement
 from bridge.priority.configs.read import read_configurations
-from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Decider, Decision, Outcome, Presence
+from bridge.priority.decision import UNREACHABLE, Availability, Decider, Decision, Outcome
 from bridge.priority.graph import Graph
 from bridge.priority.identity import Identities
-from bridge.priority.matching import matching, version_key
+from bridge.priority.matching import offered
 from bridge.priority.policy import Ecosystem, Policy, Semantics, Source
 from bridge.priority.taking import Taken, Why, take, take_all
 
@@ -188,12 +188,7 @@ def availability(
 ) -> Availability:
     """What a source has of a name that some version parts let through; one that nobody looked at does not answer."""
     listing = catalogue.of(ecosystem, source.url(ecosystem) or "")
-    if listing is None or not listing.answers(name):
-        return UNREACHABLE
-    if name not in listing.projects:
-        return ABSENT
-    files = matching(ecosystem, listing, name, versions)
-    return Availability(Presence.KNOWN, tuple(version_key(ecosystem, file.version) for file in files))
+    return UNREACHABLE if listing is None else offered(listing, ecosystem, name, versions)
 
 
 def standing(source: str | None, decision: Decision, *, takes: bool) -> Standing:

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from rattler.exceptions import InvalidVersionError, InvalidVersionSpecError
 
 from bridge.priority.catalogue import CataloguedFile, Listing
+from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Presence
 from bridge.priority.policy import Ecosystem
 
 
@@ -28,6 +29,16 @@ def matching(ecosystem: Ecosystem, listing: Listing | None, name: str, versions:
         specs = [spec for text in versions if (spec := _conda_spec(text)) is not None]
         kept = [pair for pair in comparable if all(spec.matches(pair[0]) for spec in specs)]
     return [file for _, file in sorted(kept, key=lambda pair: pair[0], reverse=True)]
+
+
+def offered(listing: Listing, ecosystem: Ecosystem, name: str, versions: Sequence[str] = ()) -> Availability:
+    """What a source that was looked at has of a name, of the versions that all version parts let through."""
+    if not listing.answers(name):
+        return UNREACHABLE
+    if name not in listing.projects:
+        return ABSENT
+    files = matching(ecosystem, listing, name, versions)
+    return Availability(Presence.KNOWN, tuple(version_key(ecosystem, file.version) for file in files))
 
 
 @lru_cache(maxsize=65536)

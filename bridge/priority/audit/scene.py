@@ -11,9 +11,9 @@ from bridge.priority.catalogue import Catalogue, Listing
 from bridge.priority.configs.addresses import same_address
 from bridge.priority.configs.config import ClientConfig
 from bridge.priority.configs.read import Secret
-from bridge.priority.decision import ABSENT, UNREACHABLE, Availability, Decider, Decision, Presence
+from bridge.priority.decision import ABSENT, Availability, Decider, Decision
 from bridge.priority.identity import Identities
-from bridge.priority.matching import matching, version_key
+from bridge.priority.matching import offered
 from bridge.priority.policy import Ecosystem, Policy, Source
 
 
@@ -79,14 +79,7 @@ class Scene:
 
         def knows(source: Source) -> Availability:
             listing = self.listing(source, ecosystem)
-            if listing is None:
-                return ABSENT
-            if not listing.answers(name):
-                return UNREACHABLE
-            if name not in listing.projects:
-                return ABSENT
-            files = matching(ecosystem, listing, name, versions)
-            return Availability(Presence.KNOWN, tuple(version_key(ecosystem, file.version) for file in files))
+            return ABSENT if listing is None else offered(listing, ecosystem, name, versions)
 
         # names of both ecosystems are texts to the decider, which normalises them itself
         return self.decider.decide(CondaName(name), ecosystem, knows, self.environment if here else None)
