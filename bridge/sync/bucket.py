@@ -26,12 +26,11 @@ from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.formats.conda.identifiers import printable
 from bridge.formats.conda.redaction import redact
 from bridge.sync.destination import PRIVATE
+from bridge.sync.ledger import LEDGER
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-#: the object that holds the ledger, and its local file.
-LEDGER: Final = "ledger.sqlite"
 _LEASE: Final = PurePosixPath(PRIVATE) / "lease.json"
 #: seconds for which a publisher that says nothing any more still has the destination.
 PATIENCE: Final = 600.0

@@ -24,7 +24,8 @@ from bridge.errors import Code, InvalidInput, Unsupported
 from bridge.sync.destination import NO_SPACE
 from bridge.sync.result import Product, Result
 
-_FILE: Final = "ledger.sqlite"
+#: the file that it is, in the private place.
+LEDGER: Final = "ledger.sqlite"
 #: raised when the form of the tables or of the documents in them changes.
 _VERSION: Final = "1"
 #: seconds of work that a run which is killed may have to do again.
@@ -80,10 +81,10 @@ class Ledger:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        self._subject = _FILE
+        self._subject = LEDGER
         self._begun = 0.0
         # A rollback journal: whatever instant a run is killed at, the next one finds the last whole transaction.
-        self._database = sqlite3.connect(":memory:" if directory is None else directory / _FILE, isolation_level=None)
+        self._database = sqlite3.connect(":memory:" if directory is None else directory / LEDGER, isolation_level=None)
         try:
             with self._told():
                 self._database.executescript(f"PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL; {_TABLES}")

@@ -11,10 +11,11 @@ import pytest
 from obstore.store import from_url
 
 from bridge.errors import BridgeError, Code, InvalidInput, Unsupported
-from bridge.sync.bucket import LEDGER, PATIENCE, BucketDestination, open_bucket
+from bridge.sync.bucket import PATIENCE, BucketDestination, open_bucket
 from bridge.sync.bucket_source import copied
 from bridge.sync.detect import open_destination, open_source
 from bridge.sync.engine import Serial
+from bridge.sync.ledger import LEDGER
 from bridge.sync.plan import Wishes
 from bridge.sync.sync import sync
 from tests.support.object_storage import BUCKET, SECRET, Storage, s3
