@@ -34,17 +34,14 @@ class Permits(Protocol):
     @property
     def places(self) -> tuple[Place, ...]:
         """Every source that has a say, highest first."""
-        ...  # pragma: no cover
 
     @property
     def identity(self) -> str:
         """Changes when what is permitted does."""
-        ...  # pragma: no cover
 
     @property
     def tolerant(self) -> bool:
         """Whether to go on where a source does not answer, without what it would decide about."""
-        ...  # pragma: no cover
 
     def providers(self, name: str, has: Has) -> tuple[str, ...]:
         """The sources that a package is taken from.
@@ -56,7 +53,6 @@ class Permits(Protocol):
         Returns:
             names of places, the preferred first; several only where the best version of all of them is wanted.
         """
-        ...  # pragma: no cover
 
     def old_enough(self, place: str, published: datetime | None) -> bool:
         """Whether a file of a source may be taken, as to its age.
@@ -65,7 +61,6 @@ class Permits(Protocol):
             place: name of the source.
             published: in UTC; None where the source does not say it.
         """
-        ...  # pragma: no cover
 
 
 @dataclass(frozen=True, slots=True)

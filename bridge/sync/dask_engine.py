@@ -23,7 +23,7 @@ from bridge.sync.work import Bench, broken
 
 #: batches that wait for each worker, so that none waits for the scheduler.
 _AHEAD: Final = 3
-#: how often a batch may lose its worker before its tasks are taken for what kills workers.
+#: how often a task may lose its worker before it is taken for what kills workers.
 _RETRIES: Final = 2
 #: seconds until a cluster must have answered.
 _PATIENCE: Final = 30
@@ -78,14 +78,14 @@ class Dask:
 
 
 def _run(client: Any, work: Work, tasks: Sequence[Task]) -> Generator[Done, None, None]:
+    from distributed import as_completed
+
     workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     waiting = deque(batches(tasks, workers))
     tries: Counter[str] = Counter()
     # sent once, and not with every batch
     shared = client.scatter((secrets.token_hex(8), work), broadcast=True)
     running: dict[Any, tuple[Task, ...]] = {}
-    from distributed import as_completed
-
     finished = as_completed()
     try:
         while waiting or running:
