@@ -192,10 +192,9 @@ def set_records(root: Path, records: Mapping[str, Any], **top: Any) -> None:
     path.write_text(json.dumps({**document, **top}))
 
 
-def policy(address: str, *, more: str = "", head: str = "", internal: str = "") -> Policy:
+def policy_text(address: str, *, more: str = "", head: str = "", internal: str = "") -> str:
     """`internal` above `public`, both with two faces; `acme-*` belongs to `internal`."""
-    return parse_policy(
-        f"""
+    return f"""
 schema = "bridge-policy/1"
 order = ["internal", "public"]
 {head}
@@ -212,6 +211,9 @@ trust = "public"
 packages = ["acme-*"]
 from = ["internal"]
 {more}
-""",
-        "bridge-policy.toml",
-    )
+"""
+
+
+def policy(address: str, *, more: str = "", head: str = "", internal: str = "") -> Policy:
+    """The policy of that text."""
+    return parse_policy(policy_text(address, more=more, head=head, internal=internal), "bridge-policy.toml")

@@ -13,23 +13,8 @@ from click.testing import CliRunner, Result
 
 from bridge.cli import cli, run
 from tests.support.catalogues import write_files
-from tests.support.overlay_sources import Site, add_conda, add_wheel, serving, write_index
+from tests.support.overlay_sources import Site, add_conda, add_wheel, policy_text, serving, write_index
 
-POLICY = """\
-schema = "bridge-policy/1"
-order = ["internal", "public"]
-[sources.internal]
-conda = "BASE/internal/conda"
-pypi = "BASE/internal/simple"
-trust = "first-party"
-[sources.public]
-conda = "BASE/public/conda"
-pypi = "BASE/public/simple"
-trust = "public"
-[[claims]]
-packages = ["acme-*"]
-from = ["internal"]
-"""
 PIP = "[global]\nindex-url = BASE/internal/simple/\nextra-index-url = BASE/public/simple/\n"
 PIXI = """\
 [workspace]
@@ -56,7 +41,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def project(path: Path, site: Site, **files: str) -> Path:
     """A project with a policy; names of files have `_` for a dot."""
-    texts = {"bridge-policy.toml": POLICY, **{name.replace("_", "."): text for name, text in files.items()}}
+    texts = {
+        "bridge-policy.toml": policy_text("BASE"),
+        **{name.replace("_", "."): text for name, text in files.items()},
+    }
     return write_files(path, {name: text.replace("BASE", site.address) for name, text in texts.items()})
 
 

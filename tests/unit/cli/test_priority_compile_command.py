@@ -10,23 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bridge.cli import cli, run
-from tests.support.overlay_sources import add_conda, add_wheel, serving, write_index
+from tests.support.overlay_sources import add_conda, add_wheel, policy_text, serving, write_index
 
-POLICY = """\
-schema = "bridge-policy/1"
-order = ["internal", "public"]
-[sources.internal]
-conda = "BASE/internal/conda"
-pypi = "BASE/internal/simple"
-trust = "first-party"
-[sources.public]
-conda = "BASE/public/conda"
-pypi = "BASE/public/simple"
-trust = "public"
-[[claims]]
-packages = ["acme-*"]
-from = ["internal"]
-"""
 HOST = "https://sources.example"
 
 
@@ -41,7 +26,7 @@ def document(*arguments: str | Path) -> dict[str, Any]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "bridge-policy.toml").write_text(POLICY.replace("BASE", HOST))
+    (tmp_path / "bridge-policy.toml").write_text(policy_text(HOST))
     return tmp_path
 
 
@@ -97,7 +82,7 @@ def test_overlays_are_made_verified_and_compiled_for(tmp_path: Path) -> None:
         write_index(tmp_path / name)
     with serving(tmp_path) as site:
         policy = tmp_path / "bridge-policy.toml"
-        policy.write_text(POLICY.replace("BASE", site.address))
+        policy.write_text(policy_text(site.address))
         made = invoke("overlays", tmp_path / "out", "--policy", policy, "--name", "acme-core", "--json")
         assert made.exit_code == 0, made.output
         offered = {(row["source"], row["ecosystem"]): row["offered"] for row in json.loads(made.stdout)["sources"]}

@@ -18,7 +18,7 @@ from bridge.priority.audit.sarif import sarif
 from bridge.priority.audit.text import text
 from bridge.priority.configs.config import Place
 from tests.support.audit_projects import INTERNAL, PUBLIC, write
-from tests.support.overlay_sources import add_wheel, serving, write_index
+from tests.support.overlay_sources import add_wheel, policy_text, serving, write_index
 
 FILES = {
     "pip.conf": f"[global]\nindex-url = {INTERNAL}\nextra-index-url = {PUBLIC}\n",
@@ -139,7 +139,7 @@ def test_the_sources_are_asked_unless_the_user_says_no(tmp_path: Path) -> None:
         files = {
             "pip.conf": f"[global]\nindex-url = {address}/internal/simple\nextra-index-url = {address}/public/simple\n",
             "requirements.txt": "acme-core\n",
-            "bridge-policy.toml": _policy(address),
+            "bridge-policy.toml": policy_text(address),
         }
         write(project, files)
         found = json.loads(invoke(project, "--json").stdout)
@@ -147,24 +147,6 @@ def test_the_sources_are_asked_unless_the_user_says_no(tmp_path: Path) -> None:
     assert messages == [
         "pip takes acme-core 99 from public (the best version of all sources); the policy gives it to internal"
     ]
-
-
-def _policy(address: str) -> str:
-    return f"""\
-schema = "bridge-policy/1"
-order = ["internal", "public"]
-[sources.internal]
-conda = "{address}/internal/conda"
-pypi = "{address}/internal/simple"
-trust = "first-party"
-[sources.public]
-conda = "{address}/public/conda"
-pypi = "{address}/public/simple"
-trust = "public"
-[[claims]]
-packages = ["acme-*"]
-from = ["internal"]
-"""
 
 
 def test_names_of_files_that_are_not_unicode_are_told_in_every_form() -> None:
